@@ -1,0 +1,9 @@
+//! What an alert is.
+//!
+//! Input: judgements of the core (scores, forecasts, exhaustion, severity) and the alert's own past.
+//! Output: an [`Alert`] with identity, state and [`Enrichment`], and the decision whether it changes or is sent, with its reason.
+//! Never: delivers anything; never reads the clock; never puts a score, value or time into a label.
+
+mod types;
+
+pub use types::{Alert, AlertState, Enrichment, History, Origin, SimilarAlert};

@@ -1,0 +1,1 @@
+//! The use cases, the schedule, the CPU pool, the clock.

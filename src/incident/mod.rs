@@ -1,0 +1,1 @@
+//! Many alerts, one incident.

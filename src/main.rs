@@ -1,0 +1,3 @@
+//! The `tidewatch` binary.
+
+fn main() {}

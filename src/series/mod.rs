@@ -1,0 +1,23 @@
+//! What a time series is.
+//!
+//! Input: samples as they were pulled, pushed or read: disordered, duplicated, gapped, counters that reset.
+//! Output: a [`Series`] (regular step, finite values, imputed points flagged) or an [`Entity`] (several aligned series).
+//! Never: reads the clock, a file or the network; never drops a defect without counting it in a quality report.
+//!
+//! The stages are types: [`Samples`] → `Grid` → [`Series`]. What holds a `Series` need not check for NaN.
+
+mod duration;
+mod entity;
+mod labels;
+mod samples;
+mod step;
+mod unit;
+mod values;
+
+pub use duration::{DurationError, HumanDuration};
+pub use entity::Entity;
+pub use labels::{Fingerprint, LabelError, Labels};
+pub use samples::{MetricKind, Sample, Samples};
+pub use step::{Step, infer_step};
+pub use unit::Unit;
+pub use values::{Series, SeriesError};

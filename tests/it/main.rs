@@ -1,0 +1,19 @@
+//! The integration tests: one binary, a module per area.
+
+mod architecture;
+mod browser;
+mod capacity;
+mod cli;
+mod config;
+mod demo;
+mod detect;
+mod files;
+mod forecast;
+mod http;
+mod live;
+mod notebook;
+mod prometheus;
+mod series;
+mod severity;
+mod sinks;
+mod store;
