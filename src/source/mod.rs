@@ -39,5 +39,6 @@ pub trait SeriesSource: Send + Sync + fmt::Debug {
 }
 
 mod error;
+pub mod file;
 
 pub use error::SourceError;
