@@ -86,7 +86,7 @@ mod tests {
         check("min", &values, 1.0);
         check("last", &values, 2.0);
         check("sum", &values, 6.0);
-        check("mean", &[1e308; 100], 1e150);
+        check("mean", &[1e308; 4], 1e150);
         assert_eq!("median".parse::<Aggregate>().expect_err("unknown").to_string().split(',').count(), 6);
     }
 

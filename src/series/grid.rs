@@ -32,7 +32,8 @@ impl Grid {
     /// 1. Order: sorted by time; of several samples at one time the last finite one wins.
     /// 2. Counters become rates per second between neighbours; a fall is a restart from zero. The first point has no
     ///    rate and is a gap.
-    /// 3. Step, when not given: the most frequent gap, or the median gap where no gap is frequent.
+    /// 3. Step, when not given: the most frequent gap, or the median gap where none is frequent; with jitter, the common
+    ///    step (`15s`, `1m`, `1h` …) within a tenth of it.
     /// 4. Each sample goes to the nearest grid point; several on one point are averaged. The grid starts on a multiple
     ///    of the step when most samples lie on one.
     /// 5. Infinities become gaps; magnitudes beyond [`MAX_MAGNITUDE`] are cut to it.

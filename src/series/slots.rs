@@ -130,21 +130,19 @@ pub fn bucket_start(time_ms: i64, step: Step) -> Option<i64> {
 
 /// The step of `points`, which ascend in time without repetition.
 ///
-/// The most frequent gap when at least a fifth of the gaps keep it, else (scrapes with jitter) the median gap, taken to
-/// the common step (`15s`, `1m`, `5m`, `1h` …) within a tenth of it. `None` with fewer than two points.
+/// The most frequent gap when at least a fifth of the gaps keep it, else (scrapes with jitter) the median gap; unless nine
+/// in ten gaps keep it, the common step (`15s`, `1m`, `5m`, `1h` …) within a tenth of it. `None` with fewer than two
+/// points.
 pub(super) fn settle_step(points: &[Sample]) -> Option<Step> {
     let times: Vec<i64> = points.iter().map(|p| p.time_ms).collect();
     let frequent = infer_step(&times)?;
     let mut gaps: Vec<i64> = times.windows(2).filter_map(|w| w[1].checked_sub(w[0])).collect();
     let keep = gaps.iter().filter(|gap| **gap == frequent.millis()).count();
-    if keep.saturating_mul(5) >= gaps.len() {
-        return Some(frequent);
-    }
+    let share = keep as f64 / gaps.len() as f64;
     let middle = gaps.len() / 2;
-    let (_, median, _) = gaps.select_nth_unstable(middle);
-    let median = *median;
-    let common = COMMON_STEPS_MS.into_iter().find(|step| (median - step).abs() <= step / 10);
-    Step::from_millis(common.unwrap_or(median))
+    let typical = if share >= 0.2 { frequent.millis() } else { *gaps.select_nth_unstable(middle).1 };
+    let common = COMMON_STEPS_MS.into_iter().find(|step| (typical - step).abs() <= step / 10);
+    Step::from_millis(if share >= 0.9 { typical } else { common.unwrap_or(typical) })
 }
 
 /// Where in a step most points lie, 0 to `step` exclusive; 0 when they keep no phase or one within a tenth of 0.
@@ -186,7 +184,9 @@ mod tests {
     fn steps_are_the_frequent_gap_or_the_common_one_near_the_median() {
         check_step(&[0, 60_000, 120_000, 600_000], "1m");
         check_step(&[0, 59_870, 120_113, 179_905, 240_218, 299_880, 360_401, 420_399], "1m");
-        check_step(&[0, 37_001, 74_003, 111_007, 148_016, 185_031, 222_062, 259_125], "37s31ms");
+        check_step(&[0, 37_001, 74_003, 111_007, 148_016, 185_031, 222_062, 259_125], "37s9ms");
+        check_step(&[0, 59_000, 119_000, 180_000, 239_000, 300_000], "1m");
+        check_step(&[0, 59_000, 118_000, 177_000], "59s");
         assert_eq!(settle_step(&at(&[7])), None);
     }
 

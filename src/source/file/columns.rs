@@ -86,7 +86,7 @@ impl Columns {
             0 => Err(bad(
                 path,
                 format!(
-                    "there is no value column beside the time; found {} (separators: , ; tab |)",
+                    "there is no value column beside the time; found {}; columns are separated by a comma, semicolon, tab or bar",
                     found(&self.names)
                 ),
             )),

@@ -27,6 +27,13 @@ pub(super) enum Place<'a> {
 }
 
 impl Place<'_> {
+    /// The file.
+    pub(super) const fn path(&self) -> &Path {
+        match self {
+            Self::Text { path, .. } | Self::Table { path } => path,
+        }
+    }
+
     /// The error for what is wrong at `row` (from 0), in `column`.
     pub(super) fn bad(&self, row: usize, column: Option<&str>, message: &str) -> SourceError {
         let column = column.map(|name| format!("column `{}`: ", super::cells::shown(name))).unwrap_or_default();
@@ -65,8 +72,10 @@ pub(super) fn read(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Tab
     if compact.is_empty() {
         return Err(bad(path, "there is a header but no rows"));
     }
-    let (frame, fast) = parse(&compact, separator, &columns)
-        .map_err(|e| bad(path, format!("not readable as CSV: {}", e.to_string().lines().next().unwrap_or_default())))?;
+    let (frame, fast) = parse(&compact, separator, &columns).or_else(|e| {
+        check_records(path, &place, columns.names.len())?;
+        Err(bad(path, format!("not readable as CSV: {}", e.to_string().lines().next().unwrap_or_default())))
+    })?;
     within_limits(path, frame.height(), columns.values.len(), settings)?;
     let separators = compact.bytes().filter(|b| *b == separator).count();
     if plain && separators > frame.height().saturating_mul(columns.names.len() - 1) {
@@ -178,7 +187,7 @@ fn column_name(place: usize) -> String {
 fn table(path: &Path, frame: DataFrame, columns: Columns, place: &Place<'_>, fast: bool) -> Result<Table, SourceError> {
     let fault = |e: polars::error::PolarsError| bad(path, format!("not readable as CSV: {e}"));
     let text = frame.column(&column_name(columns.time)).and_then(Column::str).map_err(fault)?.rechunk().into_owned();
-    let times = times::from_text(&text, place)?;
+    let times = times::from_text(&text, &columns.names[columns.time], place)?;
     let series = match columns.series {
         Some(index) => Some(series_names(frame.column(&column_name(index)).map_err(fault)?, place)?),
         None => None,

@@ -20,7 +20,7 @@
 //!
 //! A **timestamp** is RFC 3339 with an offset (offsets may differ from row to row), or a date and time without one
 //! (`2024-01-31 23:59:59`, `2024-01-31T23:59:59.5`, `2024-01-31`), which is UTC, or a Unix time. One file keeps to one of
-//! these. Unix times count seconds when the largest magnitude in the column is below 1e11, milliseconds below 1e14,
+//! these. Unix times count seconds when the median magnitude in the column is below 1e11, milliseconds below 1e14,
 //! microseconds below 1e17, else nanoseconds. Parquet columns of dates and timestamps are read in their own unit; those
 //! without a time zone are UTC. Times are kept to the millisecond.
 //!

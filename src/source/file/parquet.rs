@@ -73,7 +73,7 @@ fn time_column(column: &Column, place: &Place<'_>) -> Result<(Vec<i64>, TimeText
         }
         DataType::String => {
             let text = column.str().map_err(fault)?.rechunk().into_owned();
-            Ok((times::from_text(&text, place)?, TimeText::Text(text)))
+            Ok((times::from_text(&text, column.name(), place)?, TimeText::Text(text)))
         }
         dtype if dtype.is_integer() => {
             let numbers = column.cast(&DataType::Int64).map_err(fault)?;
@@ -88,8 +88,8 @@ fn time_column(column: &Column, place: &Place<'_>) -> Result<(Vec<i64>, TimeText
             }
         }
         other => {
-            let message = format!("has the type {other}; a time column holds timestamps, dates, text or Unix numbers");
-            Err(place.bad(0, Some(column.name()), &message))
+            let message = "a time column holds timestamps, dates, text or Unix numbers";
+            Err(bad(place.path(), format!("column `{}` has the type {other}; {message}", column.name())))
         }
     }
 }
@@ -104,7 +104,10 @@ fn value_column(column: &Column, place: &Place<'_>) -> Result<Vec<f64>, SourceEr
         dtype if dtype.is_primitive_numeric() || matches!(dtype, DataType::Boolean | DataType::Null) => {
             floats(column).map_err(|e| place.bad(0, name, &e.to_string()))
         }
-        other => Err(place.bad(0, name, &format!("has the type {other}; a value column holds numbers"))),
+        other => {
+            let message = format!("column `{}` has the type {other}; a value column holds numbers", column.name());
+            Err(bad(place.path(), message))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One file into samples: opening, decompressing, choosing the format.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -116,8 +116,9 @@ fn load(path: &Path, kind: Kind, size: u64, settings: &Settings) -> Result<Vec<u
     let file = File::open(path).map_err(|e| io(path, e))?;
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     if kind.gzip {
+        let file = gzip_start(path, file)?;
         let read = MultiGzDecoder::new(file).take(limit.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|error| not_gzip(path, &bytes, &error))?;
+        read.map_err(|error| damaged(path, &bytes, &error))?;
     } else {
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| io(path, e))?;
     }
@@ -125,7 +126,18 @@ fn load(path: &Path, kind: Kind, size: u64, settings: &Settings) -> Result<Vec<u
     if got > limit { Err(too_large("size in bytes after decompression", got)) } else { Ok(bytes) }
 }
 
-fn not_gzip(path: &Path, read: &[u8], error: &std::io::Error) -> SourceError {
+/// The file again, after a look at its first two bytes.
+fn gzip_start(path: &Path, mut file: File) -> Result<impl Read, SourceError> {
+    let mut start = Vec::new();
+    file.by_ref().take(2).read_to_end(&mut start).map_err(|e| io(path, e))?;
+    match start[..] {
+        [] => Err(bad(path, "the file is empty")),
+        [0x1f, 0x8b] | [0x1f] => Ok(Cursor::new(start).chain(file)),
+        _ => Err(bad(path, "not gzip data; compress it with gzip or remove `.gz` from its name")),
+    }
+}
+
+fn damaged(path: &Path, read: &[u8], error: &std::io::Error) -> SourceError {
     let message = match error.kind() {
         std::io::ErrorKind::UnexpectedEof => {
             format!(
@@ -133,7 +145,7 @@ fn not_gzip(path: &Path, read: &[u8], error: &std::io::Error) -> SourceError {
                 read.len()
             )
         }
-        _ => format!("not valid gzip data ({error}); compress it with gzip or remove `.gz` from its name"),
+        _ => format!("damaged gzip data ({error}); fetch the file again"),
     };
     bad(path, message)
 }

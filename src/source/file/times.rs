@@ -21,8 +21,8 @@ enum Style {
 }
 
 /// The times of a text column, Unix milliseconds.
-pub(super) fn from_text(column: &StringChunked, place: &Place<'_>) -> Result<Vec<i64>, SourceError> {
-    let refuse = |row: usize, message: String| place.bad(row, None, &message);
+pub(super) fn from_text(column: &StringChunked, name: &str, place: &Place<'_>) -> Result<Vec<i64>, SourceError> {
+    let refuse = |row: usize, message: String| place.bad(row, Some(name), &message);
     let Some(first) = column.iter().next() else { return Ok(Vec::new()) };
     let style = Style::of(first.unwrap_or_default());
     let mut numbers = Numbers::default();
@@ -48,11 +48,15 @@ pub(super) fn from_text(column: &StringChunked, place: &Place<'_>) -> Result<Vec
     Ok(if style == Style::Number { numbers.into_millis() } else { times })
 }
 
-/// Whole Unix numbers of one unit into milliseconds; the unit follows from the largest magnitude.
+/// Whole Unix numbers of one unit into milliseconds; the unit follows from the median magnitude.
+///
+/// The median, since one absurd number must not change the unit of the others.
 pub(super) fn from_integers(numbers: &[i64]) -> Vec<i64> {
-    let largest = numbers.iter().map(|n| n.unsigned_abs()).max().unwrap_or(0);
-    let convert: fn(i64) -> i64 = match largest {
-        0..100_000_000_000 => |n| n * 1_000,
+    let mut magnitudes: Vec<u64> = numbers.iter().map(|n| n.unsigned_abs()).collect();
+    let middle = magnitudes.len() / 2;
+    let median = if magnitudes.is_empty() { 0 } else { *magnitudes.select_nth_unstable(middle).1 };
+    let convert: fn(i64) -> i64 = match median {
+        0..100_000_000_000 => |n| n.saturating_mul(1_000),
         100_000_000_000..100_000_000_000_000 => |n| n,
         100_000_000_000_000..100_000_000_000_000_000 => |n| n.div_euclid(1_000),
         _ => |n| n.div_euclid(1_000_000),
@@ -62,8 +66,10 @@ pub(super) fn from_integers(numbers: &[i64]) -> Vec<i64> {
 
 /// Unix numbers with fractions into milliseconds, rounded; all must be finite.
 pub(super) fn from_floats(numbers: &[f64]) -> Vec<i64> {
-    let largest = numbers.iter().fold(0.0_f64, |m, n| m.max(n.abs()));
-    let factor = match largest {
+    let mut magnitudes: Vec<f64> = numbers.iter().map(|n| n.abs()).collect();
+    let middle = magnitudes.len() / 2;
+    let median = if magnitudes.is_empty() { 0.0 } else { *magnitudes.select_nth_unstable_by(middle, f64::total_cmp).1 };
+    let factor = match median {
         l if l < 1e11 => 1e3,
         l if l < 1e14 => 1.0,
         l if l < 1e17 => 1e-3,
