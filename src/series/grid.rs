@@ -15,6 +15,19 @@ use super::{Aggregate, Labels, MetricKind, Quality, Sample, Samples, Series, Ser
 pub const MAX_MAGNITUDE: f64 = 1e150;
 
 /// Samples on a regular grid: point `i` stands at `start + i × step`, a gap is NaN, and every defect is counted.
+///
+/// ```
+/// use tidewatch::series::{Grid, Sample, Samples, Settings};
+///
+/// let at = |minute: i64, value: f64| Sample { time_ms: minute * 60_000, value };
+/// let samples = Samples::gauge("cpu", vec![at(1, 0.4), at(0, 0.2), at(3, 0.8), at(4, f64::NAN)]);
+/// let grid = Grid::from_samples(&samples, None, &Settings::default())?;
+/// assert_eq!((grid.step().to_string().as_str(), grid.len()), ("1m", 5));
+/// assert_eq!((grid.quality().disordered, grid.quality().missing), (1, 2));
+/// let series = grid.into_series()?;
+/// assert_eq!(series.imputed(), [false, false, true, false, true]);
+/// # Ok::<(), tidewatch::series::SeriesError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
     name: String,

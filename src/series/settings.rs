@@ -14,7 +14,8 @@ pub struct Settings {
     pub max_steps: usize,
     /// Longest gap, in steps, that is filled along a straight line. 0 or more; default 3.
     ///
-    /// Longer gaps repeat the season before them.
+    /// Longer gaps repeat the season before them. A straight line looks ahead to the end of its gap; with 0 no imputed
+    /// value depends on a later one, except in a gap before the first value.
     pub linear_gap_steps: usize,
     /// The season that longer gaps repeat, like `1d` or `7d`; default 1d.
     ///

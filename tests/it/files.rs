@@ -1,5 +1,7 @@
 //! Tests of `source::file`: what is read, what is refused, and in which words.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -10,6 +12,7 @@ use flate2::write::GzEncoder;
 use polars::prelude::{
     Column, DataFrame, DataType, Int64Chunked, IntoColumn, NewChunkedArray, ParquetWriter, TimeUnit, TimeZone,
 };
+use proptest::prelude::*;
 use tempfile::TempDir;
 use tidewatch::series::{self, Aggregate, Grid, Sample, SeriesError, Step};
 use tidewatch::source::SourceError;
@@ -183,7 +186,7 @@ fn many_rows_come_back_in_the_order_of_the_file() {
     let input = parse("many.csv", &text);
     assert_eq!((input.groups.len(), input.rows.len()), (7, 60_000));
     for (number, row) in input.rows.iter().enumerate() {
-        assert_eq!(input.groups[row.group].metrics[0].points[row.index].value, number as f64);
+        assert_eq!(input.groups[row.group].metrics[0].points[row.index].value as usize, number);
         assert_eq!(input.groups[row.group].name, format!("s{}", number % 7));
     }
 }
@@ -266,7 +269,7 @@ fn parquet_keeps_nulls_numbers_and_series() {
     let words = Column::new("load".into(), ["1.5", "NA"]);
     let input = parse("wide.parquet", parquet(vec![days, flags, words]));
     assert_eq!((times(&input), values(&input, 0, 0)), (vec![1_704_067_200_000, 1_704_153_600_000], vec![1.0, 0.0]));
-    assert_eq!(values(&input, 0, 1)[0], 1.5);
+    assert_eq!(format!("{:?}", values(&input, 0, 1)), "[1.5, NaN]");
 }
 
 #[test]
@@ -284,60 +287,56 @@ fn parquet_and_csv_of_the_same_data_agree() {
 
 // ---------------------------------------------------------------------------------------------- what is refused
 
-#[test]
-fn refusals_name_file_line_and_column_and_say_what_is_allowed() {
-    let long_cell = format!("t,v\n60,{}\n", "x".repeat(500));
-    let whole = parquet(vec![Column::new("timestamp".into(), [1_i64, 2]), Column::new("value".into(), [1.0, 2.0])]);
-    let mut damaged = whole.clone();
-    let middle = damaged.len() / 2;
-    damaged[8..middle].fill(0x5a);
-    damaged[middle..whole.len() - 8].reverse();
+/// Texts that are refused: name and content.
+const REFUSED_TEXTS: &[(&str, &[u8])] = &[
+    ("empty.csv", b""),
+    ("blank.csv", b"\n \n\n"),
+    ("header_only.csv", b"timestamp,value\n"),
+    ("header_only_blank.csv", b"timestamp,value\n\n\n"),
+    ("no_time.csv", b"when,value\n60,1\n"),
+    ("no_header.csv", b"1704067200,35.03\n1704067260,36\n"),
+    ("no_value.csv", b"timestamp,label\n60,1\n"),
+    ("one_column.csv", b"timestamp\n60\n"),
+    ("long_without_value.csv", b"series,timestamp,cpu\na,60,1\n"),
+    ("empty_series.csv", b"series,timestamp,value\na,60,1\n,120,1\n"),
+    ("not_a_number.csv", b"timestamp,cpu,mem\n60,1,1\n\n120,2,oops\n180,bad,3\n"),
+    ("decimal_comma.csv", b"t;v\n60;1,5\n"),
+    ("percent.csv", b"t,v\n60,12%\n"),
+    ("host_column.csv", b"timestamp,host,cpu\n60,web-1,1\n"),
+    ("not_a_time.csv", b"t,v\nyesterday,1\n"),
+    ("not_a_date.csv", b"t,v\n2024-01-01,1\n2024-02-30,1\n"),
+    ("slashes.csv", b"t,v\n01/02/2024 10:00,1\n"),
+    ("empty_time.csv", b"t,v\n60,1\n,1\n"),
+    ("infinite_time.csv", b"t,v\n60,1\ninf,1\n"),
+    ("mixed_zones.csv", b"t,v\n2024-01-01T00:00:00Z,1\n2024-01-01T00:01:00,1\n"),
+    ("mixed_zones_quoted.csv", b"label,t,v\n\"a\nb\",2024-01-01 00:00:00,1\nx,2024-01-01T00:01:00+02:00,1\n"),
+    ("mixed_kinds.csv", b"t,v\n2024-01-01 00:00:00,1\n1704067260,1\n"),
+    ("too_many_cells.csv", b"t,v\n60,1\n120,2,3\n"),
+    ("too_many_cells_labelled.csv", b"t,v,label\n60,1,0\n120,2,3,4\n"),
+    ("unclosed_quote.csv", b"t,v\n60,1\n120,\"2\n180,3\n"),
+    ("lone_quote.csv", b"t,v\n60,1\n120,\""),
+    ("duplicate_names.csv", b"t,cpu,cpu\n60,1,2\n"),
+    ("carriage_returns.csv", b"t,v\r60,1\r120,2\r"),
+    ("not_utf8.csv", b"t,v\n60,1\n120,\xff\xfe2\n"),
+    ("utf16.csv", b"\xff\xfet\0,\0v\0\n\0"),
+    ("unknown.xlsx", b"PK"),
+    ("no_extension", b"t,v\n60,1\n"),
+];
+
+fn refused_binaries() -> Vec<(&'static str, Vec<u8>)> {
+    let column = |name: &str, values: [i64; 2]| Column::new(name.into(), values);
+    let whole = parquet(vec![column("timestamp", [1, 2]), column("value", [1, 2])]);
     let cut = gzip("timestamp,value\n2024-01-01 00:00:00,1\n".repeat(50).as_bytes());
-    let text_column = parquet(vec![Column::new("ts".into(), [1_i64, 2]), Column::new("v".into(), ["1", "web"])]);
-    let null_time = parquet(vec![Column::new("ts".into(), [Some(1_i64), None]), Column::new("v".into(), [1.0, 2.0])]);
-    let bool_time = parquet(vec![Column::new("ts".into(), [true]), Column::new("v".into(), [1.0])]);
+    let text_column = parquet(vec![column("ts", [1, 2]), Column::new("v".into(), ["1", "web"])]);
+    let null_time = parquet(vec![Column::new("ts".into(), [Some(1_i64), None]), column("v", [1, 2])]);
+    let bool_time = parquet(vec![Column::new("ts".into(), [true, true]), column("v", [1, 2])]);
     let no_rows =
         parquet(vec![Column::new("ts".into(), Vec::<i64>::new()), Column::new("v".into(), Vec::<f64>::new())]);
-    let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("empty.csv", b"".to_vec()),
-        ("blank.csv", b"\n \n\n".to_vec()),
-        ("header_only.csv", b"timestamp,value\n".to_vec()),
-        ("header_only_blank.csv", b"timestamp,value\n\n\n".to_vec()),
-        ("no_time.csv", b"when,value\n60,1\n".to_vec()),
-        ("no_header.csv", b"1704067200,35.03\n1704067260,36\n".to_vec()),
-        ("no_value.csv", b"timestamp,label\n60,1\n".to_vec()),
-        ("one_column.csv", b"timestamp\n60\n".to_vec()),
-        ("long_without_value.csv", b"series,timestamp,cpu\na,60,1\n".to_vec()),
-        ("empty_series.csv", b"series,timestamp,value\na,60,1\n,120,1\n".to_vec()),
-        ("not_a_number.csv", b"timestamp,cpu,mem\n60,1,1\n\n120,2,oops\n180,bad,3\n".to_vec()),
-        ("long_cell.csv", long_cell.into_bytes()),
-        ("decimal_comma.csv", b"t;v\n60;1,5\n".to_vec()),
-        ("percent.csv", b"t,v\n60,12%\n".to_vec()),
-        ("host_column.csv", b"timestamp,host,cpu\n60,web-1,1\n".to_vec()),
-        ("not_a_time.csv", b"t,v\nyesterday,1\n".to_vec()),
-        ("not_a_date.csv", b"t,v\n2024-01-01,1\n2024-02-30,1\n".to_vec()),
-        ("slashes.csv", b"t,v\n01/02/2024 10:00,1\n".to_vec()),
-        ("empty_time.csv", b"t,v\n60,1\n,1\n".to_vec()),
-        ("infinite_time.csv", b"t,v\n60,1\ninf,1\n".to_vec()),
-        ("mixed_zones.csv", b"t,v\n2024-01-01T00:00:00Z,1\n2024-01-01T00:01:00,1\n".to_vec()),
-        (
-            "mixed_zones_quoted.csv",
-            b"label,t,v\n\"a\nb\",2024-01-01 00:00:00,1\nx,2024-01-01T00:01:00+02:00,1\n".to_vec(),
-        ),
-        ("mixed_kinds.csv", b"t,v\n2024-01-01 00:00:00,1\n1704067260,1\n".to_vec()),
-        ("too_many_cells.csv", b"t,v\n60,1\n120,2,3\n".to_vec()),
-        ("too_many_cells_labelled.csv", b"t,v,label\n60,1,0\n120,2,3,4\n".to_vec()),
-        ("unclosed_quote.csv", b"t,v\n60,1\n120,\"2\n180,3\n".to_vec()),
-        ("lone_quote.csv", b"t,v\n60,1\n120,\"".to_vec()),
-        ("duplicate_names.csv", b"t,cpu,cpu\n60,1,2\n".to_vec()),
-        ("carriage_returns.csv", b"t,v\r60,1\r120,2\r".to_vec()),
-        ("not_utf8.csv", b"t,v\n60,1\n120,\xff\xfe2\n".to_vec()),
-        ("utf16.csv", b"\xff\xfet\0,\0v\0\n\0".to_vec()),
+    vec![
+        ("long_cell.csv", format!("t,v\n60,{}\n", "x".repeat(500)).into_bytes()),
         ("zeros.csv", vec![0; 64]),
         ("gzip_inside.csv", gzip(b"t,v\n60,1\n")),
         ("parquet_inside.csv", whole.clone()),
-        ("unknown.xlsx", b"PK".to_vec()),
-        ("no_extension", b"t,v\n60,1\n".to_vec()),
         ("truncated.csv.gz", cut[..cut.len() / 2].to_vec()),
         ("not_gzip.csv.gz", b"t,v\n60,1\n".to_vec()),
         ("empty.csv.gz", b"".to_vec()),
@@ -349,17 +348,38 @@ fn refusals_name_file_line_and_column_and_say_what_is_allowed() {
         ("null_time.parquet", null_time),
         ("bool_time.parquet", bool_time),
         ("no_rows.parquet", no_rows),
-    ];
+    ]
+}
+
+#[test]
+fn refusals_name_file_line_and_column_and_say_what_is_allowed() {
     let mut report = String::new();
-    for (name, content) in cases {
+    let texts = REFUSED_TEXTS.iter().map(|(name, content)| (*name, content.to_vec()));
+    for (name, content) in texts.chain(refused_binaries()) {
         let fixture = fixture(name, content);
         let error = read(&fixture.path, &Settings::default()).expect_err(name);
         writeln!(report, "{name}\n    {}", said(fixture.dir.path(), &error)).expect("written");
     }
     insta::assert_snapshot!("files_refused", report);
+}
+
+#[test]
+fn a_damaged_parquet_file_is_refused() {
+    let mut damaged = parquet(vec![Column::new("t".into(), [1_i64; 90]), Column::new("v".into(), [1.5; 90])]);
+    let (middle, end) = (damaged.len() / 2, damaged.len() - 8);
+    damaged[8..middle].fill(0x5a);
+    damaged[middle..end].reverse();
     let fixture = fixture("damaged.parquet", damaged);
     let error = read(&fixture.path, &Settings::default()).expect_err("refused");
     assert!(matches!(error, SourceError::BadFile { .. }), "{error}");
+}
+
+#[test]
+fn a_wrong_key_in_settings_is_refused() {
+    let settings: Settings = serde_json::from_str(r#"{"max_rows": 5, "time_column": "when"}"#).expect("settings");
+    let expected = Settings { max_rows: 5, time_column: Some("when".to_owned()), ..Settings::default() };
+    assert_eq!(settings, expected);
+    assert!(serde_json::from_str::<Settings>(r#"{"max_row": 5}"#).is_err());
 }
 
 #[test]
@@ -525,6 +545,42 @@ fn downsampling_keeps_series_apart_and_drops_no_row() {
     let rows: Vec<(usize, usize)> = input.rows.iter().map(|row| (row.group, row.index)).collect();
     assert_eq!(rows, [(0, 0), (1, 0), (0, 1), (0, 0), (0, 0), (1, 1), (0, 2)]);
     assert_eq!(input.rows.time_text(3), "60");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn csv_and_parquet_give_back_what_was_written(
+        rows in prop::collection::vec((0..4_usize, -1_000_000_000..4_000_000_000_i64, any::<f64>()), 1..80),
+        separator in prop::sample::select(vec![',', ';', '\t', '|']),
+        end in prop::sample::select(vec!["\n", "\r\n", "\n\n"]),
+    ) {
+        // quotes, line breaks and separators within names
+        let names = ["plain", "comma, semicolon; bar|", "two\nlines", "a \"quoted\" one"];
+        let mut text = format!("series{separator}value{separator}timestamp{end}");
+        for (name, time, value) in &rows {
+            write!(text, "\"{}\"{separator}{value}{separator}{time}{end}", names[*name].replace('"', "\"\"")).expect("written");
+        }
+        let csv = parse("all.csv", &text);
+        let columns = vec![
+            Column::new("series".into(), rows.iter().map(|r| names[r.0]).collect::<Vec<_>>()),
+            Column::new("timestamp".into(), rows.iter().map(|r| r.1).collect::<Vec<_>>()),
+            Column::new("value".into(), rows.iter().map(|r| r.2).collect::<Vec<_>>()),
+        ];
+        let table = parse("all.parquet", parquet(columns));
+        for input in [csv, table] {
+            prop_assert_eq!(input.rows.len(), rows.len());
+            for (number, row) in input.rows.iter().enumerate() {
+                let (name, time, value) = rows[number];
+                let group = &input.groups[row.group];
+                let point = group.metrics[0].points[row.index];
+                prop_assert_eq!(group.name.as_str(), names[name]);
+                prop_assert_eq!((point.time_ms, input.rows.time_text(number).into_owned()), (time * 1_000, time.to_string()));
+                prop_assert!(point.value.total_cmp(&value).is_eq() || (point.value.is_nan() && value.is_nan()));
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Tests of `series`: what each stage promises, on cases and on arbitrary samples.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use proptest::prelude::*;
 use tidewatch::series::{
     Aggregate, Grid, HumanDuration, MAX_MAGNITUDE, MetricKind, Sample, Samples, SeriesError, Settings, Step,

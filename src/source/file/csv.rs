@@ -81,7 +81,7 @@ pub(super) fn read(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Tab
     if plain && separators > frame.height().saturating_mul(columns.names.len() - 1) {
         check_records(path, &place, columns.names.len())?;
     }
-    table(path, frame, columns, &place, fast)
+    table(path, &frame, columns, &place, fast)
 }
 
 fn as_text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
@@ -184,7 +184,13 @@ fn column_name(place: usize) -> String {
     format!("c{place}")
 }
 
-fn table(path: &Path, frame: DataFrame, columns: Columns, place: &Place<'_>, fast: bool) -> Result<Table, SourceError> {
+fn table(
+    path: &Path,
+    frame: &DataFrame,
+    columns: Columns,
+    place: &Place<'_>,
+    fast: bool,
+) -> Result<Table, SourceError> {
     let fault = |e: polars::error::PolarsError| bad(path, format!("not readable as CSV: {e}"));
     let text = frame.column(&column_name(columns.time)).and_then(Column::str).map_err(fault)?.rechunk().into_owned();
     let times = times::from_text(&text, &columns.names[columns.time], place)?;

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use polars::prelude::{Column, DataType, Int64Chunked, ParquetReader, PolarsError, SerReader, TimeUnit};
+use polars::prelude::{ArrowDataType, Column, DataType, Int64Chunked, ParquetReader, PolarsError, SerReader, TimeUnit};
 
 use super::cells::refusal;
 use super::columns::{Columns, within_limits};
@@ -12,6 +12,8 @@ use super::input::{Table, TimeText};
 use super::read::bad;
 use super::{Settings, times};
 use crate::source::SourceError;
+
+const STORE_AS: &str = "store numbers as 32- or 64-bit integers or floats";
 
 /// Reads a Parquet file held in memory.
 pub(super) fn read(path: &Path, bytes: Vec<u8>, settings: &Settings) -> Result<Table, SourceError> {
@@ -24,14 +26,17 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, settings: &Settings) -> Result<T
             "not a Parquet file (it must begin and end with `PAR1`); it is of another kind or cut off",
         ));
     }
-    let fault = |e: PolarsError| {
-        let text = e.to_string();
-        bad(path, format!("not readable as Parquet: {}", text.lines().next().unwrap_or_default()))
-    };
+    let fault = |e: PolarsError| refused(path, &e);
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let schema = reader.schema().map_err(fault)?;
     let names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
     let columns = Columns::of(path, names, settings)?;
+    for (name, field) in columns.projection().into_iter().filter_map(|index| schema.get_at_index(index)) {
+        // polars panics on these
+        if matches!(field.dtype(), ArrowDataType::Float16 | ArrowDataType::Decimal(..)) {
+            return Err(bad(path, format!("column `{name}` has the type {:?}; {STORE_AS}", field.dtype())));
+        }
+    }
     let rows = reader.num_rows().map_err(fault)?;
     if rows == 0 {
         return Err(bad(path, "there are columns but no rows"));
@@ -47,6 +52,15 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, settings: &Settings) -> Result<T
         values.push((columns.names[*index].clone(), value_column(column(*index)?, &place)?));
     }
     Ok(Table { layout: columns.layout, times, text, series, values, notes: columns.notes })
+}
+
+fn refused(path: &Path, error: &PolarsError) -> SourceError {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    match first.strip_prefix("cannot create series from ") {
+        Some(kind) => bad(path, format!("a needed column has the type {kind}; {STORE_AS}")),
+        None => bad(path, format!("not readable as Parquet: {first}")),
+    }
 }
 
 fn time_column(column: &Column, place: &Place<'_>) -> Result<(Vec<i64>, TimeText), SourceError> {
