@@ -4,6 +4,8 @@
 //! Output: an [`Alert`] with identity, state and [`Enrichment`], and the decision whether it changes or is sent, with its reason.
 //! Never: delivers anything; never reads the clock; never puts a score, value or time into a label.
 
+mod annotations;
 mod types;
 
+pub use annotations::annotations_of;
 pub use types::{Alert, AlertState, Enrichment, History, Origin, SimilarAlert};

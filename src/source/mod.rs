@@ -39,5 +39,7 @@ pub trait SeriesSource: Send + Sync + fmt::Debug {
 }
 
 mod error;
+pub mod prometheus;
+pub mod webhook;
 
 pub use error::SourceError;
