@@ -386,7 +386,11 @@ mod tests {
         assert_eq!(group.alerts[0].labels.get("team"), Some("payments"));
         assert_eq!(group.alerts[0].starts_at.to_string(), "2026-11-22T19:16:04.932Z");
         let partial = captured(fixture!("am_webhook_v4_partial_resolve")).0;
-        check(fixture!("am_webhook_v4_partial_resolve"), Firing, &partial.alerts.iter().map(|a| a.status).collect::<Vec<_>>());
+        check(
+            fixture!("am_webhook_v4_partial_resolve"),
+            Firing,
+            &partial.alerts.iter().map(|a| a.status).collect::<Vec<_>>(),
+        );
         assert_eq!(partial.alerts.iter().filter(|a| a.status == Resolved).count(), 1);
         let resolved = captured(fixture!("am_webhook_v4_resolved")).0.alerts.len();
         check(fixture!("am_webhook_v4_resolved"), Resolved, &vec![Resolved; resolved]);
@@ -426,7 +430,13 @@ mod tests {
     fn annotations_are_added_and_nothing_else_changes() {
         let (notification, mut body) = captured(FIRING);
         let added = BTreeMap::from([
-            (1, BTreeMap::from([("tidewatch_score".to_owned(), "2".to_owned()), ("summary".to_owned(), "new".to_owned())])),
+            (
+                1,
+                BTreeMap::from([
+                    ("tidewatch_score".to_owned(), "2".to_owned()),
+                    ("summary".to_owned(), "new".to_owned()),
+                ]),
+            ),
             (99, BTreeMap::from([("x".to_owned(), "y".to_owned())])),
         ]);
         let sent_on = notification.with_annotations(&added);
@@ -463,7 +473,10 @@ mod tests {
         bad(&json!({"labels": {"a": 1}, "startsAt": at}), "alerts[1].labels.a must be a text, got a number");
         bad(&json!({"labels": {"": "x"}, "startsAt": at}), "must not have an empty name");
         bad(&json!({"labels": many, "startsAt": at}), "at most 128 entries, got 129");
-        bad(&json!({"labels": {"a": "x".repeat(65_536)}, "startsAt": at}), "at most 65536 bytes with its name, got 65537");
+        bad(
+            &json!({"labels": {"a": "x".repeat(65_536)}, "startsAt": at}),
+            "at most 65536 bytes with its name, got 65537",
+        );
         bad(&json!({"labels": {"a": "b"}, "annotations": {"a": {}}, "startsAt": at}), ".annotations.a must be a text");
         bad(&json!({"labels": {"a": "b"}}), "alerts[1].startsAt must be a time such as");
         bad(&json!({"labels": {"a": "b"}, "startsAt": "0001-01-01T00:00:00Z"}), "startsAt must be a time");

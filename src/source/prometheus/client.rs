@@ -25,7 +25,7 @@ const MAX_REFUSAL_BYTES: usize = 64 << 10;
 pub(super) struct Api {
     http: Client,
     base: Url,
-    /// The address without credentials.
+    /// The address as messages show it.
     shown: String,
     settings: Settings,
 }
@@ -59,12 +59,10 @@ impl Api {
         settings.check()?;
         // The one provider of cryptography. A second installation is refused, which is fine.
         let _already_installed = rustls::crypto::ring::default_provider().install_default();
-        let mut base = base_url(&settings.url)?;
-        let headers = headers(settings, &base)?;
-        let _host_is_present = base.set_username("").and_then(|()| base.set_password(None));
+        let base = base_url(&settings.url)?;
         let builder = Client::builder()
             .user_agent(concat!("tidewatch/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
+            .default_headers(headers(settings)?)
             .timeout(settings.timeout.as_std())
             .connect_timeout(settings.timeout.as_std().min(Duration::from_secs(10)))
             .redirect(Policy::none())
@@ -81,7 +79,10 @@ impl Api {
     }
 
     /// Asks, tries again where that may help, and gives the data of the answer with whether it may be incomplete.
-    pub(super) async fn ask<T: for<'de> Deserialize<'de>>(&self, question: &Question<'_>) -> Result<(T, bool), SourceError> {
+    pub(super) async fn ask<T: for<'de> Deserialize<'de>>(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<(T, bool), SourceError> {
         let body = self.ask_bytes(question).await?;
         let envelope: Envelope<'_, T> =
             serde_json::from_slice(&body).map_err(|error| not_the_api(&self.shown, &body, &error))?;
@@ -90,7 +91,12 @@ impl Api {
         }
         let warnings: Vec<&str> = envelope.data_warnings().take(3).collect();
         if !warnings.is_empty() {
-            tracing::warn!(url = self.shown, query = question.query, "data may be missing: {}", line(&warnings.join("; ")));
+            tracing::warn!(
+                url = self.shown,
+                query = question.query,
+                "data may be missing: {}",
+                line(&warnings.join("; "))
+            );
         }
         let partial = envelope.is_partial || !warnings.is_empty();
         match (envelope.status.as_ref(), envelope.data) {
@@ -137,6 +143,9 @@ impl Api {
         }
         if let Some(path) = &self.settings.bearer_token_file {
             request = request.header(AUTHORIZATION, bearer_from(path).await?);
+        }
+        if let Some(basic) = &self.settings.basic_auth {
+            request = request.basic_auth(&basic.username, Some(basic.password.expose()));
         }
         let response = request.send().await.map_err(|error| self.failed(error))?;
         if response.status().is_success() {
@@ -204,7 +213,7 @@ impl Api {
 }
 
 /// The headers that go with every request.
-fn headers(settings: &Settings, base: &Url) -> Result<HeaderMap, SourceError> {
+fn headers(settings: &Settings) -> Result<HeaderMap, SourceError> {
     let mut headers = HeaderMap::new();
     let mut set = |setting: &str, name: HeaderName, value: &str| {
         let refused = |_| bad_setting(setting, "must be visible ASCII characters without line breaks".to_owned());
@@ -219,13 +228,8 @@ fn headers(settings: &Settings, base: &Url) -> Result<HeaderMap, SourceError> {
             .map_err(|_| bad_setting(&setting, "is not a name of an HTTP header".to_owned()))?;
         set(&setting, parsed, value.expose())?;
     }
-    if let Some(basic) = &settings.basic_auth {
-        set("basic_auth", AUTHORIZATION, &basic_value(&basic.username, basic.password.expose()))?;
-    } else if let Some(token) = &settings.bearer_token {
+    if let Some(token) = &settings.bearer_token {
         set("bearer_token", AUTHORIZATION, &format!("Bearer {}", token.expose().trim()))?;
-    } else if !base.username().is_empty() && settings.bearer_token_file.is_none() {
-        let decode = |text: &str| percent_decoded(text);
-        set("url", AUTHORIZATION, &basic_value(&decode(base.username()), &decode(base.password().unwrap_or(""))))?;
     }
     Ok(headers)
 }
@@ -270,26 +274,6 @@ async fn bearer_from(path: &Path) -> Result<HeaderValue, SourceError> {
     Ok(value)
 }
 
-/// The value of `Authorization: Basic` (RFC 7617).
-fn basic_value(username: &str, password: &str) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::from("Basic ");
-    for group in format!("{username}:{password}").as_bytes().chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let symbol = ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
-            out.push(if place <= group.len() { char::from(symbol) } else { '=' });
-        }
-    }
-    out
-}
-
-fn percent_decoded(text: &str) -> String {
-    // A form of one field decodes `%xx`; `+` is a plain plus in the user part of an address.
-    let form = format!("x={}", text.replace('+', "%2B"));
-    url::form_urlencoded::parse(form.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
-}
-
 fn without_credentials(location: &str) -> String {
     let Ok(mut url) = Url::parse(location) else { return location.split('?').next().unwrap_or("").to_owned() };
     let _host_is_present = url.set_username("").and_then(|()| url.set_password(None));
@@ -317,22 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn basic_credentials_are_encoded_as_in_the_rfc() {
-        assert_eq!(basic_value("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        assert_eq!(basic_value("test", "123£"), "Basic dGVzdDoxMjPCow==");
-        assert_eq!(basic_value("a", ""), "Basic YTo=");
-        assert_eq!(basic_value("", "x"), "Basic Ong=");
-        assert_eq!(basic_value("ab", ""), "Basic YWI6");
-    }
-
-    #[test]
-    fn credentials_in_the_address_are_used_and_never_shown() {
-        let settings = Settings { url: "http://us%40er:can%2Bary@localhost:1/p".to_owned(), ..Settings::default() };
-        let api = Api::new(&settings).expect("builds");
-        assert_eq!(api.shown(), "http://localhost:1/p");
-        let headers = headers(&settings, &base_url(&settings.url).expect("url")).expect("headers");
-        assert_eq!(headers[AUTHORIZATION], basic_value("us@er", "can+ary").as_str());
-        assert!(!format!("{headers:?}").contains("Basic"));
+    fn redirects_are_shown_without_credentials() {
         assert_eq!(without_credentials("https://u:p@h/x?token=1"), "https://h/x");
         assert_eq!(without_credentials("/login?token=1"), "/login");
     }

@@ -97,11 +97,25 @@ fn hint_for(message: &str) -> &'static str {
         "; raise `step`, or lower `points_per_request` of this source"
     } else if has(&["no expression found"]) {
         "; the query is empty: write a PromQL expression"
-    } else if has(&["many-to-many", "duplicate series for the match group", "multiple matches for labels", "duplicate time series"]) {
+    } else if has(&[
+        "many-to-many",
+        "duplicate series for the match group",
+        "multiple matches for labels",
+        "duplicate time series",
+    ]) {
         "; aggregate one side (`sum by (…)`) or name the labels to match with `on(…)` and `group_left`"
-    } else if has(&["parse error", "unexpected token", "unparsed data", "cannot parse", "unclosed", "unknown function"]) {
+    } else if has(&["parse error", "unexpected token", "unparsed data", "cannot parse", "unclosed", "unknown function"])
+    {
         "; correct the PromQL (Prometheus names the place as line:column)"
-    } else if has(&["too many samples", "max-samples", "exceeded the maximum", "max number of", "limit", "maxunique", "too many"]) {
+    } else if has(&[
+        "too many samples",
+        "max-samples",
+        "exceeded the maximum",
+        "max number of",
+        "limit",
+        "maxunique",
+        "too many",
+    ]) {
         "; select fewer series, aggregate, or shorten the range"
     } else if has(&["resolution step", "\"step\""]) {
         "; `step` must be a positive duration such as `1m`"
@@ -126,7 +140,8 @@ mod tests {
             other => other.to_string(),
         };
         let status = u16::try_from(capture["http_status"].as_u64().expect("a status")).expect("a status");
-        let refusal = Refusal { url: "http://p:9090/", query: "the_query", status, location: None, body: body.as_bytes() };
+        let refusal =
+            Refusal { url: "http://p:9090/", query: "the_query", status, location: None, body: body.as_bytes() };
         let error = error_of(&refusal).to_string();
         for part in parts {
             assert!(error.contains(part), "`{part}` is not in: {error}");
@@ -165,7 +180,8 @@ mod tests {
         assert_eq!(line(&"é".repeat(1_000)).chars().count(), 301);
         assert_eq!(said(b""), "an empty body");
         assert_eq!(said(&[0xff, 0xfe]), "`\u{fffd}\u{fffd}`");
-        let html = error_of(&Refusal { url: "u", query: "q", status: 502, location: None, body: b"\n<html>" }).to_string();
+        let html =
+            error_of(&Refusal { url: "u", query: "q", status: 502, location: None, body: b"\n<html>" }).to_string();
         assert!(html.contains("HTML page"), "{html}");
     }
 }

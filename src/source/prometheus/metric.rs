@@ -59,11 +59,8 @@ pub(super) fn metadata_names(metric: &str) -> Vec<&str> {
 
 /// What the metadata entry `found`, listed under `listed_as`, says about `metric`. Where it says nothing, the name decides.
 pub(super) fn describe(metric: &str, listed_as: &str, found: Option<&WireMetadata>) -> MetricInfo {
-    let by_name = if metric.ends_with("_total") || metric.ends_with("_bucket") {
-        MetricKind::Counter
-    } else {
-        MetricKind::Gauge
-    };
+    let by_name =
+        if metric.ends_with("_total") || metric.ends_with("_bucket") { MetricKind::Counter } else { MetricKind::Gauge };
     let is_part = metric != listed_as && !metric.ends_with("_total");
     let kind = match found.map(|entry| entry.kind.as_str()) {
         Some("counter") => MetricKind::Counter,
@@ -96,7 +93,8 @@ fn unit_of(metric: &str, kind: MetricKind, declared: &str) -> Unit {
         MetricKind::Counter if base.ends_with("_bucket") || base.ends_with("_count") => Unit::PerSecond,
         MetricKind::Counter => {
             let summed = base.strip_suffix("_sum").unwrap_or(base);
-            let named = if declared.is_empty() || summed.ends_with(declared) { String::new() } else { format!("_{declared}") };
+            let named =
+                if declared.is_empty() || summed.ends_with(declared) { String::new() } else { format!("_{declared}") };
             Unit::from_metric_name(&format!("{summed}{named}_total"))
         }
         MetricKind::Gauge => Unit::from_metric_name(base),
@@ -174,7 +172,11 @@ mod tests {
 
     #[track_caller]
     fn check(metric: &str, listed_as: &str, entry: Option<(&str, &str)>, kind: MetricKind, unit: Unit) {
-        let entry = entry.map(|(kind, unit)| WireMetadata { kind: kind.to_owned(), help: String::new(), unit: unit.to_owned() });
+        let entry = entry.map(|(kind, unit)| WireMetadata {
+            kind: kind.to_owned(),
+            help: String::new(),
+            unit: unit.to_owned(),
+        });
         let info = describe(metric, listed_as, entry.as_ref());
         assert_eq!((info.kind, info.unit), (kind, unit), "{metric}");
     }
@@ -201,7 +203,10 @@ mod tests {
     #[test]
     fn a_quantile_of_a_histogram_has_its_unit() {
         let of = |query| unit_of_result(query, None);
-        assert_eq!(of("histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))"), Unit::Seconds);
+        assert_eq!(
+            of("histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))"),
+            Unit::Seconds
+        );
         assert_eq!(of("histogram_quantile(0.5, rate(size_bytes_bucket[5m]))"), Unit::Bytes);
         assert_eq!(of("histogram_quantile(0.5, é)"), Unit::None);
         assert_eq!(of("sum(rate(x_seconds_bucket[5m]))"), Unit::None);

@@ -200,7 +200,8 @@ impl SeriesSource for Prometheus {
     async fn check(&self) -> Result<(), SourceError> {
         // Every server of the family answers this, also those that leave out `status/buildinfo`.
         let query = "vector(1)";
-        let question = Question { method: Method::POST, path: "query", fields: vec![("query", query.to_owned())], query };
+        let question =
+            Question { method: Method::POST, path: "query", fields: vec![("query", query.to_owned())], query };
         self.api.ask::<QueryData>(&question).await.map(|_| ())
     }
 }

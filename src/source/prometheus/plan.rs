@@ -18,7 +18,12 @@ pub(super) struct Window {
 /// # Errors
 /// [`SourceError::BadQuery`] when the range ends before it begins, [`SourceError::Limit`] when one series alone would
 /// have more than `max_points`.
-pub(super) fn windows(query: &str, range: Range, points_per_window: usize, max_points: usize) -> Result<Vec<Window>, SourceError> {
+pub(super) fn windows(
+    query: &str,
+    range: Range,
+    points_per_window: usize,
+    max_points: usize,
+) -> Result<Vec<Window>, SourceError> {
     if range.end < range.start {
         return Err(SourceError::BadQuery {
             query: query.to_owned(),

@@ -17,7 +17,7 @@ pub(super) const SERVER_MAX_POINTS: usize = 11_000;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Base address of the API, `http` or `https`, with a path prefix where there is one
-    /// (`https://mimir.example/prometheus`). `/api/v1/…` is appended.
+    /// (`https://mimir.example/prometheus`). `/api/v1/…` is appended. No credentials in it.
     pub url: String,
     /// Longest time for one request, from connecting to the last byte of the answer. 1 s to 1 h.
     pub timeout: HumanDuration,
@@ -125,10 +125,14 @@ impl Settings {
 /// The address as a URL that ends in `/`.
 pub(super) fn base_url(text: &str) -> Result<Url, SourceError> {
     let fail = |message: String| bad_setting("url", message);
-    let mut url = Url::parse(text.trim())
-        .map_err(|error| fail(format!("must be an address like http://localhost:9090, got `{}`: {error}", shown(text))))?;
+    let mut url = Url::parse(text.trim()).map_err(|error| {
+        fail(format!("must be an address like http://localhost:9090, got `{}`: {error}", shown(text)))
+    })?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err(fail(format!("must begin with http:// or https://, got `{}`", shown(text))));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(fail("must not hold credentials; put them into `basic_auth`".to_owned()));
     }
     url.set_query(None);
     url.set_fragment(None);
@@ -173,6 +177,7 @@ mod tests {
         refused(|s| s.url = "localhost:9090".to_owned(), "must begin with http://");
         refused(|s| s.url = "http://user:canary@[bad".to_owned(), "must be an address");
         refused(|s| s.url = "ftp://user:canary@host".to_owned(), "got `ftp://host`");
+        refused(|s| s.url = "http://user:canary@host".to_owned(), "put them into `basic_auth`");
         refused(|s| s.url = String::new(), "must be an address");
         refused(|s| s.points_per_request = 12_000, "1 to 11000, got 12000");
         refused(|s| s.parallel_requests = 0, "prometheus.parallel_requests: must be 1 to 64, got 0");
@@ -200,7 +205,10 @@ mod tests {
 
     #[test]
     fn a_path_prefix_is_kept_and_the_query_dropped() {
-        assert_eq!(base_url("https://m.example/prometheus?a=b#c").expect("url").as_str(), "https://m.example/prometheus/");
+        assert_eq!(
+            base_url("https://m.example/prometheus?a=b#c").expect("url").as_str(),
+            "https://m.example/prometheus/"
+        );
         assert_eq!(base_url("http://h:1").expect("url").join("api/v1/query").expect("joins").path(), "/api/v1/query");
     }
 }

@@ -63,7 +63,9 @@ impl Stitcher {
             what: format!("number of {what} that the query returns"),
             got: got as u64,
             limit: limit as u64,
-            advice: format!("select fewer series, aggregate (`sum by (…)`, `topk`), or raise `{setting}` of this source"),
+            advice: format!(
+                "select fewer series, aggregate (`sum by (…)`, `topk`), or raise `{setting}` of this source"
+            ),
         };
         if self.parts.len() > self.limits.max_series {
             return Err(exceeds("series", self.parts.len(), self.limits.max_series, "max_series"));
@@ -95,7 +97,9 @@ mod tests {
     fn windows_that_come_out_of_order_are_put_in_order_for_each_label_set() {
         let mut stitcher = Stitcher::new(Limits { max_series: 2, max_samples: 9 });
         stitcher.add(1, result(vec![series("y", &[30]), series("x", &[30, 40])])).expect("within limits");
-        stitcher.add(0, result(vec![series("x", &[10, 20]), series("z", &[])])).expect("an empty series does not count");
+        stitcher
+            .add(0, result(vec![series("x", &[10, 20]), series("z", &[])]))
+            .expect("an empty series does not count");
         let got: Vec<_> = stitcher
             .finish()
             .map(|(labels, points)| (labels.to_string(), points.iter().map(|p| p.time_ms).collect::<Vec<_>>()))
@@ -110,7 +114,8 @@ mod tests {
         let error = stitcher.add(1, result(vec![series("x", &[3])])).expect_err("too many").to_string();
         assert!(error.contains("samples that the query returns exceeds the limit: 3 > 2; select fewer"), "{error}");
         let mut stitcher = Stitcher::new(Limits { max_series: 1, max_samples: 9 });
-        let error = stitcher.add(0, result(vec![series("x", &[1]), series("y", &[1])])).expect_err("too many").to_string();
+        let error =
+            stitcher.add(0, result(vec![series("x", &[1]), series("y", &[1])])).expect_err("too many").to_string();
         assert!(error.contains("2 > 1") && error.contains("raise `max_series`"), "{error}");
     }
 }

@@ -342,7 +342,8 @@ mod tests {
 
     #[test]
     fn remarks_on_the_query_are_not_missing_data() {
-        let text = r#"{"status":"success","warnings":["PromQL info: might not be a counter","store a is down"],"data":null}"#;
+        let text =
+            r#"{"status":"success","warnings":["PromQL info: might not be a counter","store a is down"],"data":null}"#;
         let envelope: Envelope<'_, QueryData> = serde_json::from_str(text).expect("parses");
         assert_eq!(envelope.data_warnings().collect::<Vec<_>>(), ["store a is down"]);
     }
