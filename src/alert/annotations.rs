@@ -173,21 +173,21 @@ fn similar(alert: &SimilarAlert) -> String {
     format!("{} at {} {lasted} ({} alike)", alert.title, to_the_second(alert.starts_at), percent(alert.similarity))
 }
 
-/// `HighLatency: checkout_latency is above expected; expected 120 ms to 180 ms (now 900 ms)`.
+/// `HighLatency: checkout_latency is unusually high, expected 120 ms to 180 ms (now 900 ms)`.
 fn summary(alert: &Alert) -> Option<String> {
     let known = &alert.enrichment;
     let name = alert.labels.get("alertname").unwrap_or("alert");
     let subject = known.series.as_deref().filter(|series| !series.is_empty())?;
     let is = match (alert.state, known.direction) {
         (AlertState::Resolved, _) => "is back to normal",
-        (AlertState::Firing, Some(Direction::Above)) => "is above expected",
-        (AlertState::Firing, Some(Direction::Below)) => "is below expected",
+        (AlertState::Firing, Some(Direction::Above)) => "is unusually high",
+        (AlertState::Firing, Some(Direction::Below)) => "is unusually low",
         (AlertState::Firing, Some(Direction::Within)) => "moves in an unusual way",
         (AlertState::Firing, None) if known.exhaustion.is_some() => "is running out",
         (AlertState::Firing, None) => "needs a look",
     };
-    let range = expected_range(alert).map(|range| format!("; expected {range}"));
-    let detail = range.or_else(|| usage(known).map(|usage| format!("; {usage} used"))).unwrap_or_default();
+    let range = expected_range(alert).map(|range| format!(", expected {range}"));
+    let detail = range.or_else(|| usage(known).map(|usage| format!(", {usage} used"))).unwrap_or_default();
     Some(format!("{name}: {subject} {is}{detail}"))
 }
 

@@ -1,6 +1,7 @@
 //! Posting JSON: one attempt, and what its outcome means.
 
 use std::error::Error as _;
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ const MAX_REFUSAL_BYTES: usize = 4 << 10;
 const MAX_SHOWN: usize = 200;
 
 /// Posts to one address.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Poster {
     http: Client,
     url: Url,
@@ -29,6 +30,12 @@ pub(super) struct Poster {
     shown: String,
     timeout: Duration,
     basic_auth: Option<BasicAuth>,
+}
+
+impl fmt::Debug for Poster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poster").field("url", &self.shown).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 impl Poster {

@@ -351,7 +351,7 @@ async fn captured_answers_of_real_servers_are_read() {
 #[tokio::test]
 async fn an_instant_query_reads_vectors_scalars_and_texts() {
     let at = Timestamp::from_millisecond(1_500).expect("a time");
-    for (fixture, series) in [("prom_query_vector", 5), ("prom_query_scalar", 1), ("prom_query_string", 1)] {
+    for (fixture, series) in [("prom_query_vector", 6), ("prom_query_scalar", 1), ("prom_query_string", 1)] {
         let server = Fake::start(move |_, _| captured(fixture)).await;
         let got = source(&server.url).instant("sum(up)", at).await.expect("samples");
         assert_eq!(got.iter().map(|s| s.points.len()).collect::<Vec<_>>(), vec![1; series], "{fixture}");

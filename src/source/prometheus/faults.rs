@@ -158,7 +158,7 @@ mod tests {
     fn captured_refusals_of_prometheus_say_what_to_do() {
         check(fixture!("prom_error_parse.json"), &["1:5: parse error", "`the_query`", "correct the PromQL"]);
         check(fixture!("prom_error_too_many_points.json"), &["11,000 points", "raise `step`"]);
-        check(fixture!("prom_error_many_to_many.json"), &["many-to-many", "group_left"]);
+        check(fixture!("prom_error_many_to_many.json"), &["duplicate series for the match group", "group_left"]);
         check(fixture!("prom_error_bad_step.json"), &["zero or negative", "`step` must be a positive duration"]);
         check(fixture!("prom_error_end_before_start.json"), &["must end after it begins"]);
         check(fixture!("prom_error_missing_param.json"), &["the query is empty"]);
