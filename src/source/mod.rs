@@ -40,5 +40,7 @@ pub trait SeriesSource: Send + Sync + fmt::Debug {
 
 mod error;
 pub mod file;
+pub mod prometheus;
+pub mod webhook;
 
 pub use error::SourceError;
