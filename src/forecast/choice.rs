@@ -69,8 +69,8 @@ fn automatic(problem: &Problem<'_>, seasons: &Seasons) -> Decision {
 fn members(problem: &Problem<'_>, seasons: &Seasons) -> Vec<Member> {
     let values = problem.values;
     let positive = values.iter().all(|value| *value > 0.0);
-    let longest = seasons.used.last().copied().unwrap_or(1);
-    let shortest = seasons.used.first().copied().unwrap_or(1);
+    let longest = problem.seasons.last().copied().unwrap_or(1);
+    let shortest = seasons.used.first().or(problem.seasons.first()).copied().unwrap_or(1);
     let mut members = vec![
         if longest > 1 { Member::Seasonal(longest) } else { Member::Naive },
         Member::HoltWinters { season: shortest, log: positive },

@@ -24,7 +24,7 @@ const ROUNDING: f64 = 0.01;
 /// Clipping of the detrended series, in robust deviations.
 const CLIP: f64 = 4.0;
 /// How many standard deviations above chance the strength must be.
-const SIGNIFICANCE: f64 = 2.5;
+const SIGNIFICANCE: f64 = 2.0;
 
 /// Calendar seasons, in steps, that a series of `points` at `step` may have: ascending, without multiplicity.
 ///
