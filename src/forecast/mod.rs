@@ -12,6 +12,7 @@ pub mod accuracy;
 mod ar;
 mod backtest;
 mod choice;
+mod clean;
 mod holt_winters;
 mod intervals;
 mod linear;

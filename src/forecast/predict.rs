@@ -3,6 +3,7 @@
 use crate::series::Series;
 
 use super::choice::{Decision, Seasons, decide};
+use super::clean::without_excursions;
 use super::intervals::Calibration;
 use super::pool::Problem;
 use super::scale::Scale;
@@ -48,15 +49,22 @@ pub fn forecast_with(series: &Series, request: &Request, settings: &Settings) ->
     check(request, settings)?;
     let from = series.len() - series.len().min(window(series, request, settings));
     let values = &series.values()[from..];
-    let observed: Vec<bool> = series.imputed()[from..].iter().map(|imputed| !imputed).collect();
+    let mut observed: Vec<bool> = series.imputed()[from..].iter().map(|imputed| !imputed).collect();
     if values.len() > 1 && values.iter().all(|value| value.to_bits() == values[0].to_bits()) {
         return Ok(constant(series, request));
     }
     let scale = Scale::of(values);
-    let scaled = scale.down(values);
+    let mut scaled = scale.down(values);
+    let wild = without_excursions(&mut scaled);
+    for index in &wild {
+        observed[*index] = false;
+    }
     let (lags, seasons) = find_seasons(series, &scaled, request, settings);
     let problem = Problem::new(&scaled, &observed, &lags, request.horizon_steps, settings.origins);
-    let decision = decide(&problem, request.model, &seasons, settings);
+    let mut decision = decide(&problem, request.model, &seasons, settings);
+    if !wild.is_empty() {
+        decision.because.push(Because::OutliersIgnored { points: wild.len() });
+    }
     Ok(assemble(series, request, &problem, decision, seasons, scale))
 }
 

@@ -23,8 +23,10 @@ pub struct Season {
 const ROUNDING: f64 = 0.01;
 /// Clipping of the detrended series, in robust deviations.
 const CLIP: f64 = 4.0;
+/// Clipping of the series itself.
+const WILD: f64 = 10.0;
 /// How many standard deviations above chance the strength must be.
-const SIGNIFICANCE: f64 = 2.0;
+const SIGNIFICANCE: f64 = 2.5;
 
 /// Calendar seasons, in steps, that a series of `points` at `step` may have: ascending, without multiplicity.
 ///
@@ -64,13 +66,14 @@ pub(super) fn needed_points(steps: usize, settings: &Settings) -> usize {
 /// `values` are finite and of moderate size. Constant and very short series have no season.
 #[must_use]
 pub fn detect(values: &[f64], candidates: &[usize], settings: &Settings) -> Vec<Season> {
-    let mut rest = values.to_vec();
+    // first of all wild outliers, which would bend the moving average of a whole season
+    let mut rest = clipped(values, WILD);
     let mut found = Vec::new();
     for &steps in candidates {
         if steps < 2 || !fits(steps, rest.len(), settings) {
             continue;
         }
-        let detrended = clipped(&without_trend(&rest, steps));
+        let detrended = clipped(&without_trend(&rest, steps), CLIP);
         let phases = phase_means(&detrended, steps);
         let strength = adjusted_strength(&detrended, &phases);
         if strength > settings.min_strength.max(chance(&detrended, &phases)) {
@@ -103,9 +106,9 @@ fn without_trend(values: &[f64], steps: usize) -> Vec<f64> {
         .collect()
 }
 
-fn clipped(values: &[f64]) -> Vec<f64> {
+fn clipped(values: &[f64], deviations: f64) -> Vec<f64> {
     let centre = median(values);
-    let reach = CLIP * robust_deviation(values);
+    let reach = deviations * robust_deviation(values);
     if reach > 0.0 {
         values.iter().map(|value| (value - centre).clamp(-reach, reach)).collect()
     } else {
@@ -181,7 +184,7 @@ mod tests {
     fn candidates_follow_the_step() {
         let settings = Settings::default();
         let of = |secs, points| candidates(Step::from_secs(secs).expect("positive"), points, &settings);
-        assert_eq!(of(3_600, 2_000), [24, 168, 730]);
+        assert_eq!(of(3_600, 2_000), [24, 168, 731]);
         assert_eq!(of(3_600, 400), [24, 168]);
         assert_eq!(of(300, 8_064), [12, 288, 2016]);
         assert_eq!(of(86_400, 1_000), [7, 365]);

@@ -104,6 +104,11 @@ pub enum Because {
         /// How it failed.
         message: String,
     },
+    /// Isolated wild values of the history were left out: outside the others by more than the others' range, and over.
+    OutliersIgnored {
+        /// How many.
+        points: usize,
+    },
     /// Values are kept at or above zero because all of the history is.
     NonNegative,
 }
