@@ -3,7 +3,36 @@
 //! Input: a clean [`Series`](crate::series::Series) and a [`Request`].
 //! Output: a [`Forecast`] with central path, intervals and sample paths, the model that made it and why that one.
 //! Never: reads the clock, a file or the network; never falls back to another model silently.
+//!
+//! [`forecast()`] scales the series, finds its seasons (`seasonality`), lets candidates forecast from the end and from the
+//! same earlier origins (`pool`), takes one or combines them (`choice`), turns the errors at the origins into intervals
+//! (`intervals`) and futures (`paths`). [`backtest()`] measures whole forecasts, [`accuracy`] holds the measures.
 
+pub mod accuracy;
+mod ar;
+mod backtest;
+mod choice;
+mod clean;
+mod holt_winters;
+mod intervals;
+mod linear;
+mod mstl_ets;
+mod naive;
+mod nelder_mead;
+mod normal;
+mod paths;
+mod pool;
+mod predict;
+mod scale;
+mod seasonality;
+mod settings;
+mod stats;
 mod types;
 
-pub use types::{Band, Because, Forecast, ForecastError, Model, ModelChoice, Request, SamplePaths};
+pub use backtest::{BacktestReport, LevelReport, backtest};
+pub use predict::{forecast, forecast_with};
+pub use seasonality::{Season, candidates, detect};
+pub use settings::{Settings, SettingsError};
+pub use types::{
+    Band, Because, Forecast, ForecastError, Model, ModelChoice, Request, SamplePaths, Share, UnknownModel,
+};

@@ -19,6 +19,14 @@ pub enum Model {
     Naive,
     /// The one value a constant series has.
     Constant,
+    /// The last season, moved along the robust slope of the history.
+    Drift,
+    /// Ridge autoregression whose lags follow the seasons.
+    ArRidge,
+    /// Additive Holt-Winters with an autoregressive error, in logarithms where all values are positive.
+    HoltWinters,
+    /// Weighted median of several models, weighted by their errors over rolling origins.
+    Combination,
 }
 
 /// Which model is asked for.
@@ -32,6 +40,28 @@ pub enum ModelChoice {
     MstlEts,
     /// [`Model::SeasonalNaive`], or a visible fallback.
     SeasonalNaive,
+    /// [`Model::Ets`], or a visible fallback.
+    Ets,
+    /// [`Model::ArRidge`], or a visible fallback.
+    ArRidge,
+    /// [`Model::HoltWinters`], or a visible fallback.
+    HoltWinters,
+    /// [`Model::Naive`].
+    Naive,
+}
+
+/// A name that is no [`ModelChoice`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("model must be one of auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters, naive, got `{0}`")]
+pub struct UnknownModel(pub String);
+
+/// What one model contributes to a [`Model::Combination`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// The model.
+    pub model: Model,
+    /// Its weight; the weights of a combination add up to 1.
+    pub weight: f64,
 }
 
 /// Why a model was used: a closed set, so that it can be counted and read.
@@ -46,6 +76,15 @@ pub enum Because {
         mase: f64,
         /// Mean absolute scaled error of the next best.
         runner_up: f64,
+    },
+    /// Several models were combined, weighted by their errors over rolling origins.
+    Combined {
+        /// Mean absolute scaled error of the combination over those origins.
+        mase: f64,
+        /// The same of the best single model.
+        best_single: f64,
+        /// Who contributes how much, largest first.
+        shares: Vec<Share>,
     },
     /// Fewer points than two seasons.
     TooShort {
@@ -64,6 +103,11 @@ pub enum Because {
         model: Model,
         /// How it failed.
         message: String,
+    },
+    /// Isolated wild values of the history were left out: outside the others by more than the others' range, and over.
+    OutliersIgnored {
+        /// How many.
+        points: usize,
     },
     /// Values are kept at or above zero because all of the history is.
     NonNegative,
@@ -146,6 +190,56 @@ pub enum ForecastError {
     /// A season is shorter than two steps.
     #[error("season must be at least 2 steps, got {0}")]
     Season(usize),
+    /// Paths times steps would not fit into memory.
+    #[error(
+        "{paths} paths of {horizon_steps} steps are more than the limit of {limit} values; ask for fewer paths or a longer step"
+    )]
+    Paths {
+        /// Paths asked for.
+        paths: usize,
+        /// Steps of each.
+        horizon_steps: usize,
+        /// Most values allowed in all paths together.
+        limit: usize,
+    },
+}
+
+impl Request {
+    /// A request for `horizon_steps` with intervals of 80 and 95 %, the best model, detected seasons and no paths.
+    #[must_use]
+    pub fn new(horizon_steps: usize) -> Self {
+        Self { horizon_steps, levels: vec![0.8, 0.95], model: ModelChoice::Auto, seasons: None, paths: 0, seed: 0 }
+    }
+}
+
+impl ModelChoice {
+    /// Every choice.
+    pub const ALL: [Self; 7] =
+        [Self::Auto, Self::MstlEts, Self::SeasonalNaive, Self::Ets, Self::ArRidge, Self::HoltWinters, Self::Naive];
+
+    /// The name in files, on the command line and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::MstlEts => "mstl_ets",
+            Self::SeasonalNaive => "seasonal_naive",
+            Self::Ets => "ets",
+            Self::ArRidge => "ar_ridge",
+            Self::HoltWinters => "holt_winters",
+            Self::Naive => "naive",
+        }
+    }
+}
+
+impl std::str::FromStr for ModelChoice {
+    type Err = UnknownModel;
+
+    /// `-` and `_` are the same here.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.replace('-', "_");
+        Self::ALL.into_iter().find(|choice| choice.as_str() == name).ok_or_else(|| UnknownModel(text.to_owned()))
+    }
 }
 
 impl SamplePaths {
@@ -157,6 +251,14 @@ impl SamplePaths {
         let whole = values.len().checked_div(horizon_steps).unwrap_or(0) * horizon_steps;
         values.truncate(whole);
         Self { horizon_steps, values }
+    }
+
+    /// The same paths with every value replaced.
+    pub(super) fn map(mut self, replace: impl Fn(f64) -> f64) -> Self {
+        for value in &mut self.values {
+            *value = replace(*value);
+        }
+        self
     }
 
     /// Number of paths.
@@ -202,6 +304,10 @@ impl Model {
             Self::SeasonalNaive => "seasonal_naive",
             Self::Naive => "naive",
             Self::Constant => "constant",
+            Self::Drift => "drift",
+            Self::ArRidge => "ar_ridge",
+            Self::HoltWinters => "holt_winters",
+            Self::Combination => "combination",
         }
     }
 }

@@ -1,0 +1,174 @@
+//! Which model makes the forecast, and why.
+
+use super::ar::Target;
+use super::mstl_ets::MIN_POINTS;
+use super::pool::{Candidate, Member, Pooled, Problem, Runs, pool};
+use super::seasonality::needed_points;
+use super::stats::mean;
+use super::{Because, Model, ModelChoice, Settings, Share};
+
+/// A single model is taken instead of the combination when its error is below this share of the combination's.
+const CLEARLY_BETTER: f64 = 0.7;
+
+/// Seasons of a problem, and what is known about those that are missing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Seasons {
+    /// Seasons found or configured that fit, ascending.
+    pub(super) used: Vec<usize>,
+    /// Shortest season that was configured or could be looked for but does not fit.
+    pub(super) missing: Option<usize>,
+}
+
+/// What was decided.
+#[derive(Debug, Clone)]
+pub(super) struct Decision {
+    pub(super) model: Model,
+    pub(super) because: Vec<Because>,
+    pub(super) runs: Runs,
+    /// Whether errors are to be calibrated in logarithms.
+    pub(super) log: bool,
+}
+
+/// Runs what `choice` asks for; falls back visibly.
+pub(super) fn decide(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settings: &Settings) -> Decision {
+    match choice {
+        ModelChoice::Auto => automatic(problem, seasons),
+        named => by_name(problem, named, seasons, settings),
+    }
+}
+
+fn automatic(problem: &Problem<'_>, seasons: &Seasons) -> Decision {
+    let points = problem.values.len();
+    if problem.cuts.is_empty() {
+        return naive(problem, vec![Because::TooShort { points, needed: 8 }]);
+    }
+    let members = members(problem, seasons);
+    let candidates: Vec<Candidate> =
+        members.into_iter().filter_map(|member| member.run(problem, &seasons.used).ok()).collect();
+    let scale = scale(problem, seasons);
+    let Some(best) = candidates.iter().filter(|c| c.error.is_some()).min_by(|a, b| by_error(a, b)) else {
+        return naive(problem, vec![Because::TooShort { points, needed: 8 }]);
+    };
+    let pooled = pool(problem, &candidates);
+    let (single, together) = (best.error.unwrap_or(f64::MAX) / scale, pooled.error.unwrap_or(f64::MAX) / scale);
+    let mut because = if candidates.len() == 1 || single < CLEARLY_BETTER * together {
+        vec![Because::BestBacktest { mase: single, runner_up: together }]
+    } else {
+        vec![Because::Combined { mase: together, best_single: single, shares: shares(&candidates, &pooled) }]
+    };
+    if seasons.used.is_empty() {
+        because.push(Because::NoSeason);
+    }
+    if matches!(because.first(), Some(Because::BestBacktest { .. })) {
+        return Decision { model: best.member.model(), because, log: best.member.is_log(), runs: best.runs.clone() };
+    }
+    let logs: f64 = candidates.iter().zip(&pooled.weights).filter(|(c, _)| c.member.is_log()).map(|(_, w)| w).sum();
+    Decision { model: Model::Combination, because, log: logs > 0.5, runs: pooled.runs }
+}
+
+fn members(problem: &Problem<'_>, seasons: &Seasons) -> Vec<Member> {
+    let values = problem.values;
+    let positive = values.iter().all(|value| *value > 0.0);
+    let longest = problem.seasons.last().copied().unwrap_or(1);
+    let shortest = seasons.used.first().or(problem.seasons.first()).copied().unwrap_or(1);
+    let mut members = vec![
+        if longest > 1 { Member::Seasonal(longest) } else { Member::Naive },
+        Member::HoltWinters { season: shortest, log: positive },
+        Member::Ar { target: Target::Level, log: false },
+        Member::Ar { target: Target::Difference, log: false },
+    ];
+    if positive {
+        members.push(Member::Ar { target: Target::Level, log: true });
+    }
+    if problem.is_long() {
+        // beyond what can be checked, a trend in logarithms is a guess that explodes
+        members.push(Member::Drift(longest));
+        members.push(if longest > 1 { Member::MstlEts } else { Member::Ets });
+    } else if positive {
+        members.push(Member::Ar { target: Target::Difference, log: true });
+    }
+    if values.len() < 48 {
+        members.push(Member::Ets);
+    }
+    members
+}
+
+fn by_name(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settings: &Settings) -> Decision {
+    let points = problem.values.len();
+    let shortest = seasons.used.first().copied();
+    let no_season = || match seasons.missing {
+        Some(season) => Because::TooShort { points, needed: needed_points(season, settings) },
+        None => Because::NoSeason,
+    };
+    let positive = problem.values.iter().all(|value| *value > 0.0);
+    let (wanted, mut because) = match (choice, shortest) {
+        (ModelChoice::MstlEts, Some(_)) => (vec![Member::MstlEts], vec![Because::Requested]),
+        (ModelChoice::MstlEts, None) => (vec![Member::Ets], vec![no_season()]),
+        (ModelChoice::SeasonalNaive, Some(_)) => {
+            (seasons.used.iter().map(|season| Member::Seasonal(*season)).collect(), vec![Because::Requested])
+        }
+        (ModelChoice::SeasonalNaive, None) => (vec![Member::Naive], vec![no_season()]),
+        (ModelChoice::Ets, _) => (vec![Member::Ets], vec![Because::Requested]),
+        (ModelChoice::ArRidge, _) => {
+            let ar = |log| Member::Ar { target: Target::Level, log };
+            (vec![ar(false)], vec![Because::Requested])
+        }
+        (ModelChoice::HoltWinters, season) => {
+            (vec![Member::HoltWinters { season: season.unwrap_or(1), log: positive }], vec![Because::Requested])
+        }
+        (ModelChoice::Naive | ModelChoice::Auto, _) => (vec![Member::Naive], vec![Because::Requested]),
+    };
+    if wanted == [Member::Ets] && points < MIN_POINTS {
+        because.push(Because::TooShort { points, needed: MIN_POINTS });
+        return naive(problem, because.split_off(because.len() - 1));
+    }
+    let model = wanted.first().map_or(Model::Naive, |member| member.model());
+    let mut failure = String::new();
+    let mut working: Vec<Candidate> = Vec::new();
+    for member in wanted {
+        match member.run(problem, &seasons.used) {
+            Ok(candidate) => working.push(candidate),
+            Err(message) => failure = message,
+        }
+    }
+    if let Some(best) = working.into_iter().min_by(by_error) {
+        return Decision { model, because, log: best.member.is_log(), runs: best.runs };
+    }
+    let failed = Because::ModelFailed { model, message: failure };
+    match shortest.map(|season| Member::Seasonal(season).run(problem, &seasons.used)) {
+        Some(Ok(seasonal)) => {
+            Decision { model: Model::SeasonalNaive, because: vec![failed], log: false, runs: seasonal.runs }
+        }
+        _ => naive(problem, vec![failed]),
+    }
+}
+
+fn naive(problem: &Problem<'_>, because: Vec<Because>) -> Decision {
+    Decision { model: Model::Naive, because, log: false, runs: super::naive::run_naive(problem) }
+}
+
+fn by_error(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+    a.error.unwrap_or(f64::INFINITY).total_cmp(&b.error.unwrap_or(f64::INFINITY))
+}
+
+/// Error of the naive forecast in the history, by the shortest season; the mean size of the values where it is 0.
+fn scale(problem: &Problem<'_>, seasons: &Seasons) -> f64 {
+    let season = seasons.used.first().copied().unwrap_or(1);
+    super::accuracy::naive_scale(problem.values, season).unwrap_or_else(|| {
+        let sizes: Vec<f64> = problem.values.iter().map(|value| value.abs()).collect();
+        mean(&sizes).max(f64::MIN_POSITIVE)
+    })
+}
+
+fn shares(candidates: &[Candidate], pooled: &Pooled) -> Vec<Share> {
+    let mut shares: Vec<Share> = Vec::new();
+    for (candidate, weight) in candidates.iter().zip(&pooled.weights) {
+        let model = candidate.member.model();
+        match shares.iter_mut().find(|share| share.model == model) {
+            Some(share) => share.weight += weight,
+            None => shares.push(Share { model, weight: *weight }),
+        }
+    }
+    shares.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    shares
+}
