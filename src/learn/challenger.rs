@@ -44,7 +44,7 @@ pub enum ForestError {
 
 impl Default for ForestParams {
     fn default() -> Self {
-        Self { trees: 60, max_depth: 14, min_samples_leaf: 3 }
+        Self { trees: 40, max_depth: 14, min_samples_leaf: 3 }
     }
 }
 
