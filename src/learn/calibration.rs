@@ -111,12 +111,8 @@ fn newton_step(theta: &[f64], scores: &[Vec<f64>], targets: &Targets) -> Option<
             }
         }
     }
-    for i in 0..n {
-        for j in 0..i {
-            hessian[j][i] = hessian[i][j];
-        }
-    }
-    solve(hessian, gradient)
+    let symmetric = (0..n).map(|i| (0..n).map(|j| hessian[i.max(j)][i.min(j)]).collect()).collect();
+    solve(symmetric, gradient)
 }
 
 /// Goes along the step, halving it until the loss falls; `None` when it does not.
@@ -144,7 +140,8 @@ fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Option<Vec<f64>> {
         a.swap(column, pivot);
         b.swap(column, pivot);
         let top = a[column].clone();
-        if !(top[column].abs() > 1e-12) {
+        let regular = top[column].abs() > 1e-12;
+        if !regular {
             return None;
         }
         for row in column + 1..n {

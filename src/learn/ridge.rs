@@ -66,7 +66,8 @@ impl Ridge {
         if let Some(column) = columns.iter().find(|column| column.len() != target.len()) {
             return Err(RidgeError::Ragged { got: column.len(), needed: target.len() });
         }
-        if let Some(value) = columns.iter().flatten().chain(target).find(|value| !(value.abs() <= 1e150)) {
+        if let Some(value) = columns.iter().flatten().chain(target).find(|value| value.is_nan() || value.abs() > 1e150)
+        {
             return Err(RidgeError::Value(*value));
         }
         let varying: Vec<usize> = (0..columns.len()).filter(|index| varies(&columns[*index])).collect();
@@ -93,8 +94,8 @@ impl Ridge {
         let (rows, mean) = (target.len(), self.intercept);
         let sizes: Vec<f64> = varying.iter().map(|index| largest(&columns[*index])).collect();
         let scale = largest(target);
-        let (scaled, offsets, scales) = standardised(columns, varying, &sizes)?;
-        let x = DenseMatrix::new(rows, varying.len(), scaled, false).map_err(library)?;
+        let Standardised { values, offsets, scales } = standardised(columns, varying, &sizes)?;
+        let x = DenseMatrix::new(rows, varying.len(), values, false).map_err(library)?;
         let y: Vec<f64> = target.iter().map(|value| (value - mean) / scale).collect();
         let mut params = RidgeRegressionParameters::default().with_alpha(alpha);
         params.normalize = false;
@@ -123,12 +124,15 @@ impl Ridge {
     }
 }
 
-/// Columns divided by their size and standardised by linfa, row by row, with the offsets and scales that it used.
-fn standardised(
-    columns: &[Vec<f64>],
-    varying: &[usize],
-    sizes: &[f64],
-) -> Result<(Vec<f64>, Vec<f64>, Vec<f64>), RidgeError> {
+/// Standardised columns, row by row: `(value / size - offset) × scale`.
+struct Standardised {
+    values: Vec<f64>,
+    offsets: Vec<f64>,
+    scales: Vec<f64>,
+}
+
+/// Columns divided by their size and standardised by linfa.
+fn standardised(columns: &[Vec<f64>], varying: &[usize], sizes: &[f64]) -> Result<Standardised, RidgeError> {
     let rows = columns[varying[0]].len();
     let values = linfa_nd::Array2::from_shape_fn((rows, varying.len()), |(row, k)| columns[varying[k]][row] / sizes[k]);
     let dataset = linfa::DatasetBase::from(values);
@@ -136,9 +140,14 @@ fn standardised(
         .map_err(|_| RidgeError::Library("the scaler panicked".to_owned()))?
         .map_err(|error| RidgeError::Library(error.to_string()))?;
     let scaled = scaler.transform(dataset);
-    Ok((scaled.records().iter().copied().collect(), scaler.offsets().to_vec(), scaler.scales().to_vec()))
+    Ok(Standardised {
+        values: scaled.records().iter().copied().collect(),
+        offsets: scaler.offsets().to_vec(),
+        scales: scaler.scales().to_vec(),
+    })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn library(error: smartcore::error::Failed) -> RidgeError {
     RidgeError::Library(error.to_string())
 }

@@ -20,7 +20,7 @@ pub struct Surrogate {
 #[derive(Debug, Clone, PartialEq)]
 enum Rule {
     Leaf { class: usize, rows: usize, share: f64 },
-    Split { feature: String, test: Test, yes: Box<Rule>, no: Box<Rule> },
+    Split { feature: String, test: Test, yes: Box<Self>, no: Box<Self> },
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -158,7 +158,7 @@ mod tests {
         fn what_is_quoted_is_read_back(cells in proptest::collection::vec(".*", 2..5)) {
             let line = cells.iter().map(|cell| quote(cell)).collect::<Vec<_>>().join(",");
             let got = records(&line).next().unwrap().unwrap();
-            prop_assert_eq!(got.cells, cells.clone());
+            prop_assert_eq!(got.cells, cells);
         }
 
         #[test]

@@ -86,7 +86,8 @@ impl Policy {
     #[must_use]
     pub fn decide(&self, probabilities: &[f64; 4], incoming: Option<Severity>, labels: &Labels) -> Decision {
         let (best, top) = most_probable(probabilities);
-        let abstained = !(top >= self.abstain_below);
+        let sure = top >= self.abstain_below;
+        let abstained = !sure;
         let mut because = Vec::new();
         let mut severity = best;
         if abstained {

@@ -141,8 +141,10 @@ struct Part {
     targets: Targets,
 }
 
-/// Trains a model: fits on the earliest rows, stops and calibrates on later ones, and reports on the latest. When a row
-/// has no time, parts are drawn at random with `seed` instead. Same rows, settings and seed give the same model.
+/// Trains a model: fits on the earliest rows, stops and calibrates on later ones, and reports on the latest.
+///
+/// When a row has no time, parts are drawn at random with `seed` instead. Same rows, settings and seed give the same
+/// model; only the printed rules may differ where the library finds two splits equally good.
 ///
 /// O(rounds × rows) plus the challenger.
 ///
