@@ -102,7 +102,7 @@ PLANTED = (
      "one slow scrape, five minutes long, nothing behind it"),
     ("surge", "surge", "05-13 11:20", "05-13 12:35", WEB + ("traffic.csv.gz",), COLUMNS[:4], "alert", "easy",
      "a campaign brings 1.7 times the traffic; latency triples, errors are twenty times as many, on every instance"),
-    ("quiet-day", "holiday", "05-14 00:00", "05-15 00:00", WEB + ("traffic.csv.gz",), COLUMNS[1:2], "quiet", "hard",
+    ("quiet-day", "holiday", "05-13 20:00", "05-15 04:00", WEB + ("traffic.csv.gz",), COLUMNS[1:2], "quiet", "hard",
      "a public holiday on a Thursday: the traffic of a Sunday, nothing is wrong"),
     ("leak-web-1", "leak", "05-16 06:00", "05-18 03:40", WEB[1:2], ("memory_bytes", "latency_p95_seconds"), "alert",
      "medium", "memory of one instance grows by 2.7 GiB in two days, nearly to its limit of 4 GiB, until it is restarted"),
@@ -128,6 +128,7 @@ PLANTED = (
      "eight scrapes failed: rows are missing, nothing is wrong"),
 )  # fmt: skip
 WHEN = {planted[0]: (at(planted[2]), at(planted[3])) for planted in PLANTED}
+HOLIDAY = at("05-14 00:00") // PER_DAY
 
 
 def during(name, step):
@@ -149,13 +150,21 @@ def part(name, step):
 def season(step):
     """Traffic's daily and weekly shape around 1: low at 04:00, peaks after lunch and in the evening, calm weekends."""
     hour = step % PER_DAY / PER_HOUR
-    day = step // PER_DAY % 7
-    if during("quiet-day", step):
-        day = 6
+    day = step // PER_DAY
     bump = lambda centre, width: math.exp(-0.5 * (((hour - centre + 12) % 24 - 12) / width) ** 2)
     daily = 0.38 + 0.80 * bump(13.5, 3.6) + 0.55 * bump(20.0, 2.2)
-    weekend = {5: 0.74, 6: 0.66}.get(day, 1.0)
-    return daily * weekend
+    # People do not change their habits at midnight: one day's level goes over into the next from 20:00 to 04:00.
+    level = level_of(day)
+    if hour < 4.0:
+        level += (0.5 - hour / 8.0) * (level_of(day - 1) - level)
+    elif hour > 20.0:
+        level += (hour - 20.0) / 8.0 * (level_of(day + 1) - level)
+    return daily * level
+
+
+def level_of(day):
+    """A day's traffic beside a working day's; the holiday is a Sunday."""
+    return 0.66 if day == HOLIDAY else {5: 0.74, 6: 0.66}.get(day % 7, 1.0)
 
 
 def traffic():
