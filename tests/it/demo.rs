@@ -1,5 +1,7 @@
 //! The demo's data: it is what its generator makes, it holds what its truth says, and it keeps the file contracts.
 
+#![expect(clippy::expect_used, reason = "a test stops when the data is not what it should be")]
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The notebooks: executed from a clean kernel against the binary of this build, and committed without outputs.
 
+#![expect(clippy::expect_used, reason = "a test stops when it cannot read what it checks")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

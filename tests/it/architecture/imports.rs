@@ -14,7 +14,7 @@ const IMPURE_CRATES: &[&str] =
 const IMPURE_STD: &[&str] = &["fs", "net", "env", "process"];
 
 /// Every breach of the three rules in `sources`, as `file:line: sentence`.
-pub fn breaches(sources: &[Source]) -> Vec<String> {
+pub(crate) fn breaches(sources: &[Source]) -> Vec<String> {
     let offered: BTreeMap<String, BTreeSet<String>> = sources.iter().filter_map(value_types).collect();
     let mut found = Vec::new();
     for source in sources.iter().filter(|source| source.path.starts_with("src/") && !source.is_test_file()) {

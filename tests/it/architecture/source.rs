@@ -2,37 +2,37 @@
 
 /// One `.rs` file, taken apart. `code` and `comments` have the same lines as the file, with the rest blanked.
 #[derive(Debug)]
-pub struct Source {
+pub(crate) struct Source {
     /// Path from the repository's root, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// The file as it is.
-    pub text: String,
+    pub(crate) text: String,
     /// Code without comments, the contents of literals and test items.
-    pub code: String,
+    pub(crate) code: String,
     /// Comments only.
-    pub comments: String,
+    pub(crate) comments: String,
     /// For each line, whether it lies in an item under `#[cfg(test)]`.
-    pub is_test_line: Vec<bool>,
+    pub(crate) is_test_line: Vec<bool>,
 }
 
 /// A path that the code names, with the names it binds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     /// Segments. `root` says where they start.
-    pub segments: Vec<String>,
+    pub(crate) segments: Vec<String>,
     /// Where the path starts.
-    pub root: Root,
+    pub(crate) root: Root,
     /// The name it gets in this file, for `use` and `mod`.
-    pub binds: Option<String>,
+    pub(crate) binds: Option<String>,
     /// Line, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Re-exported with `pub use`.
-    pub public: bool,
+    pub(crate) public: bool,
 }
 
 /// Where a path starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Root {
+pub(crate) enum Root {
     /// At the crate: `crate::…`, or `self::…` and `super::…` resolved.
     Crate,
     /// At a name in scope or an external crate.
@@ -46,14 +46,14 @@ struct Token {
 }
 
 impl Source {
-    pub fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         let (code, comments) = split_code_and_comments(text);
         let (code, is_test_line) = blank_tests(&code);
         Self { path: path.to_owned(), text: text.to_owned(), code, comments, is_test_line }
     }
 
     /// The segments of the module that this file is: `src/a/b.rs` and `src/a/b/mod.rs` are `[a, b]`.
-    pub fn module_path(&self) -> Vec<String> {
+    pub(crate) fn module_path(&self) -> Vec<String> {
         let inner = self.path.strip_prefix("src/").unwrap_or(&self.path);
         let inner = inner.strip_suffix(".rs").unwrap_or(inner);
         let mut parts: Vec<String> = inner.split('/').map(str::to_owned).collect();
@@ -64,7 +64,7 @@ impl Source {
     }
 
     /// The row of the table that the file belongs to: its top-level module, or `lib` or `main`.
-    pub fn row(&self) -> String {
+    pub(crate) fn row(&self) -> String {
         match self.path.as_str() {
             "src/lib.rs" => "lib".to_owned(),
             "src/main.rs" => "main".to_owned(),
@@ -73,17 +73,17 @@ impl Source {
     }
 
     /// Whether the file as a whole is a test, by its name; [`super::imports`] checks that `#[cfg(test)]` declares it.
-    pub fn is_test_file(&self) -> bool {
+    pub(crate) fn is_test_file(&self) -> bool {
         self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
     }
 
     /// The words and signs of the code with their lines.
-    pub fn words(&self) -> Vec<(String, usize)> {
+    pub(crate) fn words(&self) -> Vec<(String, usize)> {
         tokens(&self.code).into_iter().map(|token| (token.text, token.line)).collect()
     }
 
     /// Every path of two or more segments, and everything that `use`, `mod` and `extern crate` name.
-    pub fn named(&self) -> Vec<Named> {
+    pub(crate) fn named(&self) -> Vec<Named> {
         PathReader { tokens: tokens(&self.code), module: self.module_path(), depth: 0, inline: Vec::new() }.read()
     }
 }

@@ -15,15 +15,15 @@
 
 /// What one module may import.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub(crate) struct Row {
     /// The module: a folder or file of `src/`.
-    pub module: &'static str,
+    pub(crate) module: &'static str,
     /// Modules of which it may import anything; `*` is every module.
-    pub any: &'static [&'static str],
+    pub(crate) any: &'static [&'static str],
     /// Modules of which it may import value types.
-    pub types: &'static [&'static str],
+    pub(crate) types: &'static [&'static str],
     /// Modules of which it may import settings.
-    pub settings: &'static [&'static str],
+    pub(crate) settings: &'static [&'static str],
 }
 
 const fn row(module: &'static str, any: &'static [&'static str], types: &'static [&'static str]) -> Row {
@@ -31,7 +31,7 @@ const fn row(module: &'static str, any: &'static [&'static str], types: &'static
 }
 
 /// The table.
-pub const TABLE: &[Row] = &[
+pub(crate) const TABLE: &[Row] = &[
     row("series", &[], &[]),
     row("learn", &[], &[]),
     row("forecast", &["series"], &[]),
@@ -92,10 +92,11 @@ pub const TABLE: &[Row] = &[
 ];
 
 /// The functional core: values in, values out.
-pub const CORE: &[&str] = &["series", "learn", "forecast", "detect", "capacity", "severity", "alert", "incident"];
+pub(crate) const CORE: &[&str] =
+    &["series", "learn", "forecast", "detect", "capacity", "severity", "alert", "incident"];
 
 /// External crates that only some modules may name.
-pub const CONFINED: &[(&str, &[&str])] = &[
+pub(crate) const CONFINED: &[(&str, &[&str])] = &[
     ("polars", &["source", "cli"]),
     ("linfa", &["learn"]),
     ("linfa_nd", &["learn"]),
@@ -115,12 +116,12 @@ pub const CONFINED: &[(&str, &[&str])] = &[
 ];
 
 /// The row of `module`.
-pub fn row_of(module: &str) -> Option<&'static Row> {
+pub(crate) fn row_of(module: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.module == module)
 }
 
 /// Compares the table in the docs of `lib.rs` with [`TABLE`]; `lib` and `main` need no row there.
-pub fn compare_with_docs(lib_rs: &str) -> Vec<String> {
+pub(crate) fn compare_with_docs(lib_rs: &str) -> Vec<String> {
     let documented: Vec<(String, String)> = lib_rs.lines().filter_map(documented_row).collect();
     let mut problems = Vec::new();
     for row in TABLE.iter().filter(|row| !matches!(row.module, "lib" | "main")) {

@@ -16,7 +16,7 @@ const UNFINISHED_MACROS: &[&str] = &["dbg", "todo", "unimplemented"];
 const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
 
 /// Every breach in Rust sources, as `file:line: sentence`.
-pub fn breaches(sources: &[Source]) -> Vec<String> {
+pub(crate) fn breaches(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources {
         let mut say = |line: usize, sentence: String| found.push(format!("{}:{line}: {sentence}", source.path));
@@ -83,7 +83,7 @@ fn undescribed(source: &Source, say: &mut impl FnMut(usize, String)) {
 }
 
 /// Breaches in any file of the repository: machine-specific paths in text, and files that are too large.
-pub fn file_breaches(path: &str, content: &[u8]) -> Vec<String> {
+pub(crate) fn file_breaches(path: &str, content: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     let size = content.len() as u64;
     if size > MAX_FILE_BYTES {
