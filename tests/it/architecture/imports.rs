@@ -6,7 +6,9 @@ use super::source::{Named, Root, Source};
 use super::table::{CONFINED, CORE, Row, row_of};
 
 /// Words that a pure core does not say.
-const IMPURE_WORDS: &[&str] = &["async", "await", "SystemTime", "Instant", "println", "eprintln", "print", "eprint"];
+const IMPURE_WORDS: &[&str] = &["async", "await", "SystemTime", "Instant"];
+/// Macros that a pure core does not call.
+const IMPURE_MACROS: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
 /// Crates that a pure core does not name.
 const IMPURE_CRATES: &[&str] =
     &["tokio", "axum", "reqwest", "polars", "tracing", "metrics", "sqlx", "async_trait", "tokio_util", "tower"];
@@ -96,18 +98,20 @@ fn refusal(
     if target == module || row.any == ["*"] || row.any.contains(&target) {
         return None;
     }
-    if row.types.contains(&target) {
-        let known = |item: &str| offered.get(target).is_some_and(|names| names.contains(item));
-        return item.filter(|item| !known(item)).map(|item| {
+    let (types, settings) = (row.types.contains(&target), row.settings.contains(&target));
+    let is_type = |item: &str| types && offered.get(target).is_some_and(|names| names.contains(item));
+    let is_setting = |item: &str| settings && item.contains("Settings");
+    if types || settings {
+        let what = match (types, settings) {
+            (true, true) => "settings and value types",
+            (true, false) => "value types",
+            _ => "settings",
+        };
+        return item.filter(|item| !is_type(item) && !is_setting(item)).map(|item| {
             format!(
-                "`{module}` may import only value types of `{target}` (what its mod.rs re-exports from `types`), \
-                 not `{item}`; see the table in lib.rs"
+                "`{module}` may import only {what} of `{target}`, not `{item}` (value types are what its mod.rs \
+                 re-exports from `types`); see the table in lib.rs"
             )
-        });
-    }
-    if row.settings.contains(&target) {
-        return item.filter(|item| !item.contains("Settings")).map(|item| {
-            format!("`{module}` may import only settings of `{target}`, not `{item}`; see the table in lib.rs")
         });
     }
     Some(format!("`{module}` may not import `{target}`; see the table in lib.rs"))
@@ -142,9 +146,11 @@ fn purity_breaches(row: &Row, source: &Source, named: &[Named], say: &mut impl F
     let mut impure = |line: usize, what: &str| {
         say(line, format!("`{}` is core and may not use `{what}`: values in, values out", row.module));
     };
-    for (word, line) in source.words() {
-        if IMPURE_WORDS.contains(&word.as_str()) {
-            impure(line, &word);
+    let words = source.words();
+    for (index, (word, line)) in words.iter().enumerate() {
+        let is_macro = words.get(index + 1).is_some_and(|(next, _)| next == "!");
+        if IMPURE_WORDS.contains(&word.as_str()) || is_macro && IMPURE_MACROS.contains(&word.as_str()) {
+            impure(*line, word);
         }
     }
     for (one, name) in external(named) {

@@ -6,7 +6,7 @@
 //! //! | module | sentence | may import |
 //! //! |---|---|---|
 //! //! | `severity/` | How bad an alert is. | `series`, `learn`; value types of `detect`, `forecast`, `capacity` |
-//! //! | `config/` | One settings value. | `series`; settings of `detect` |
+//! //! | `config/` | One settings value. | `series`; value types of `severity`; settings of `detect`, `sink` |
 //! ```
 //!
 //! The last column is `nothing`, `everything`, or clauses with `;` between them: names, `value types of` names,
@@ -69,7 +69,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         module: "config",
         any: &["series"],
-        types: &[],
+        types: &["detect", "forecast", "capacity", "severity", "alert", "incident"],
         settings: &[
             "forecast",
             "detect",
