@@ -1,3 +1,17 @@
 //! The `tidewatch` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use tidewatch::cli::{Cli, exit_code_of, run};
+
+#[expect(clippy::print_stderr, reason = "the one place that tells people why the program ends")]
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit_code_of(&error)
+        }
+    }
+}

@@ -141,10 +141,28 @@ impl EntityDetector {
         &self.names
     }
 
+    /// Time between two rows.
+    #[must_use]
+    pub const fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Settings it was made with.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The decision boundary as a probability.
     #[must_use]
     pub fn p_star(&self) -> f64 {
         self.settings.false_alarms.p_star(self.step)
+    }
+
+    /// How far judgements can be trusted by now, 0 to 1: that of the metric with the longest history.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        confidence(self.cores.iter().map(Core::learned).max().unwrap_or(0))
     }
 
     /// Evidence of each metric: its own, and its part in the joint distance.

@@ -81,7 +81,10 @@ pub(super) fn normalised(shares: Vec<(String, f64)>) -> Vec<Attribution> {
     let usable = total > 0.0 && total.is_finite();
     let mut list: Vec<Attribution> = shares
         .into_iter()
-        .map(|(feature, share)| Attribution { feature, share: if usable { share.max(0.0) / total } else { 1.0 / count } })
+        .map(|(feature, share)| Attribution {
+            feature,
+            share: if usable { share.max(0.0) / total } else { 1.0 / count },
+        })
         .filter(|a| a.share > 0.0)
         .collect();
     list.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.feature.cmp(&b.feature)));

@@ -129,7 +129,9 @@ mod tests {
         }
         let jump = features.push(9.0, 12.0);
         let at = |name: &str| jump[NAMES.iter().position(|n| *n == name).expect(name)];
-        for (name, wanted) in [("value", 9.0), ("change", 4.0), ("above_long_median", 4.0), ("short_range", 4.0), ("residual", 12.0)] {
+        for (name, wanted) in
+            [("value", 9.0), ("change", 4.0), ("above_long_median", 4.0), ("short_range", 4.0), ("residual", 12.0)]
+        {
             assert!((at(name) - wanted).abs() < 1e-12, "{name}");
         }
         assert!(at("long_spread") > 0.0 && at("residual_short_spread") > 0.0);

@@ -69,13 +69,16 @@ impl ResidualTail {
 
     /// Probability that a residual of the history is at least this large, in (0, 1].
     pub(super) fn probability(&self, size: f64) -> f64 {
-        let Some(threshold) = self.quantiles.last().copied() else { return (-0.5 * size * size).exp().clamp(1e-300, 1.0) };
+        let Some(threshold) = self.quantiles.last().copied() else {
+            return (-0.5 * size * size).exp().clamp(1e-300, 1.0);
+        };
         if !(size > threshold) {
             let below = self.quantiles.partition_point(|q| *q < size) as f64 / STEPS as f64;
             return (1.0 - (1.0 - TAIL) * below).clamp(TAIL, 1.0);
         }
         let excess = (size - threshold) / self.scale;
-        let survival = if self.shape > 1e-6 { (1.0 + self.shape * excess).powf(-self.shape.recip()) } else { (-excess).exp() };
+        let survival =
+            if self.shape > 1e-6 { (1.0 + self.shape * excess).powf(-self.shape.recip()) } else { (-excess).exp() };
         (TAIL * survival).clamp(1e-300, 1.0)
     }
 

@@ -105,7 +105,8 @@ impl Ridge {
         let mut matrix = self.gram.clone();
         for k in 0..size {
             let own = matrix[k * size + k];
-            matrix[k * size + k] += if k + 1 == size { 1e-6 * self.count } else { RIDGE * own + 1e-9 * (1.0 + own.abs()) };
+            matrix[k * size + k] +=
+                if k + 1 == size { 1e-6 * self.count } else { RIDGE * own + 1e-9 * (1.0 + own.abs()) };
         }
         if let Some(factor) = linear::cholesky(&matrix, size) {
             let weights = linear::solve(&factor, &self.target);

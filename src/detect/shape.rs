@@ -96,8 +96,7 @@ pub(super) fn dominant_lag(values: &[f64]) -> Option<usize> {
     }
     let mean = values.iter().sum::<f64>() / n as f64;
     let centred: Vec<f64> = values.iter().map(|v| v - mean).collect();
-    let correlation: Vec<f64> =
-        (3..(LONGEST_LAG + 5).min(n)).map(|lag| dot(&centred[lag..], &centred)).collect();
+    let correlation: Vec<f64> = (3..(LONGEST_LAG + 5).min(n)).map(|lag| dot(&centred[lag..], &centred)).collect();
     let mut best: Option<(f64, usize)> = None;
     for (index, around) in correlation.windows(3).enumerate() {
         let [before, here, after] = [around[0], around[1], around[2]];

@@ -1,1 +1,39 @@
-//! The use cases, the schedule, the CPU pool, the clock.
+//! The use cases: watch, forecast in batches, plan, enrich, deliver, retrain.
+//!
+//! Input: settings, sources, sinks, a store, models; requests of `http` and `cli`.
+//! Output: scores, forecasts, capacity reports, alerts with context, deliveries.
+//! Never: computes on the async runtime (that is [`compute`]'s pool); never reads the clock anywhere but in [`clock`].
+//!
+//! Every use case reads *gather (async) → compute (pure, on the CPU pool) → act (async)*.
+
+mod app;
+mod batch;
+pub mod clock;
+pub mod compute;
+mod context;
+mod deliver;
+mod enrich;
+mod error;
+mod judge;
+mod maintain;
+mod plan;
+mod publish;
+mod retrain;
+mod schedule;
+mod settings;
+mod stateless;
+mod tracked;
+mod watch;
+
+pub use app::{App, AppParts, SeriesSummary, WatchStatus};
+pub use batch::BatchProgress;
+pub use enrich::Enriched;
+pub use error::{EngineError, ErrorCode};
+pub use judge::facts_of;
+pub use retrain::RetrainReport;
+pub use settings::{
+    CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route, Settings,
+    WorkloadTemplate,
+};
+pub use stateless::{capacity_body, plan_capacity, score_prepared};
+pub use tracked::{ChartPoint, Tracked};

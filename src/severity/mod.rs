@@ -26,5 +26,5 @@ pub use generator::generate;
 pub use model::{Explanation, SeverityModel};
 pub use policy::{Decision, Floor, Policy, PolicyError};
 pub use settings::{Settings, SettingsError, TrainSettings};
-pub use train::{Challenger, Metrics, Rules, TrainError, TrainReport, Trained, train};
+pub use train::{Challenger, Metrics, Rules, TrainError, TrainReport, Trained, held_out, train};
 pub use types::{AlertFacts, Assessment, Severity, SeverityReason, UnknownSeverity};

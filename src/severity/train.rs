@@ -177,6 +177,23 @@ pub fn train(rows: &[LabelledAlert], settings: &TrainSettings, seed: u64) -> Res
     Ok(Trained { model, report })
 }
 
+/// The rows that [`train`] reports on, with the same settings and seed: those that no model was fitted to.
+#[must_use]
+pub fn held_out<'a>(rows: &'a [LabelledAlert], settings: &TrainSettings, seed: u64) -> Vec<&'a LabelledAlert> {
+    let (order, _) = order(rows, seed);
+    let tail = (rows.len() as f64 * settings.test_share) as usize;
+    order.iter().skip(rows.len().saturating_sub(tail)).filter_map(|index| rows.get(*index)).collect()
+}
+
+impl SeverityModel {
+    /// Mean negative log-probability that the model gives to the true severities; NaN without rows.
+    #[must_use]
+    pub fn log_loss(&self, rows: &[&LabelledAlert]) -> f64 {
+        let given: Vec<Vec<f64>> = rows.iter().map(|row| self.probabilities(&row.facts).to_vec()).collect();
+        Targets::new(rows.iter().map(|row| class(row.severity)).collect(), 4).map_or(f64::NAN, |t| log_loss(&t, &given))
+    }
+}
+
 impl Metrics {
     /// The measures by name, rounded to six decimals; those that are not finite are left out.
     #[must_use]

@@ -30,7 +30,9 @@ pub struct IsolationForest {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ForestError {
     /// No rows or no features.
-    #[error("an isolation forest needs at least one row and 1 to {MOST_FEATURES} features, got {rows} rows of {features}")]
+    #[error(
+        "an isolation forest needs at least one row and 1 to {MOST_FEATURES} features, got {rows} rows of {features}"
+    )]
     Shape {
         /// Rows given.
         rows: usize,

@@ -35,6 +35,7 @@ mod input;
 mod lines;
 mod list;
 mod parquet;
+mod pull;
 mod read;
 mod settings;
 mod times;
@@ -43,6 +44,7 @@ pub use columns::{LABEL_NAMES, SERIES_NAMES, TIME_NAMES, VALUE_NAMES};
 pub use downsample::downsample;
 pub use input::{FileInput, Layout, Prepared, Row, Rows, SampleGroup};
 pub use list::{Listing, list};
+pub use pull::FileSource;
 pub use read::read;
 pub use settings::Settings;
 

@@ -1,0 +1,144 @@
+//! Scheduled batches of forecasts: parallel over series, resumable after a kill, without loss or duplicates.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+use tracing::{info, warn};
+
+use super::plan::{clean, history_range};
+use super::settings::ForecastSpec;
+use super::{App, EngineError, compute};
+use crate::forecast::{Forecast, Request, forecast};
+use crate::series::Series;
+use crate::store::{ForecastRecord, RunState};
+
+/// Series whose forecasts are stored together.
+const CHUNK: usize = 200;
+
+/// How far a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchProgress {
+    /// Series done.
+    pub done: usize,
+    /// Series in all.
+    pub total: usize,
+    /// Series that failed.
+    pub failed: usize,
+}
+
+impl App {
+    /// When the interrupted batch of `name` was due, if there is one.
+    pub(super) async fn unfinished_batch(&self, name: &str) -> Option<Timestamp> {
+        let runs = self.store().unfinished_runs().await.ok()?;
+        runs.into_iter().find(|run| run.group == name).map(|run| run.scheduled_for)
+    }
+
+    /// Runs the batch of `spec` that was due at `due`, or what is left of it.
+    ///
+    /// # Errors
+    /// [`EngineError`]; series that fail alone are counted, not an error.
+    pub async fn run_batch(
+        &self,
+        spec: &ForecastSpec,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Result<BatchProgress, EngineError> {
+        let run = self.store().begin_run(&spec.name, due, now).await?;
+        let outcome = self.run_begun(spec, run.id, now).await;
+        let state = match &outcome {
+            Ok(progress) if progress.failed == 0 => RunState::Done,
+            Ok(progress) if progress.failed < progress.total => RunState::Partial,
+            _ => RunState::Failed,
+        };
+        self.store().finish_run(run.id, state, super::clock::now()).await?;
+        if let Ok(progress) = &outcome {
+            info!(forecast = %spec.name, done = progress.done, failed = progress.failed, "forecast {} done", spec.name);
+        }
+        outcome
+    }
+
+    async fn run_begun(&self, spec: &ForecastSpec, run: i64, now: Timestamp) -> Result<BatchProgress, EngineError> {
+        // gather
+        let range = history_range(spec.step, spec.history, now)?;
+        let samples = self.source(&spec.source)?.fetch(&spec.query, range).await?;
+        let finished: BTreeSet<String> = self.store().finished_series(run).await?;
+        let (step, unit) = (spec.step, spec.unit);
+        let all = compute::run(move || clean(samples, step, unit)).await?;
+        let total = all.len();
+        let todo: Vec<Series> = all.into_iter().filter(|series| !finished.contains(series.name())).collect();
+        let mut progress = BatchProgress { done: total - todo.len(), total, failed: 0 };
+        for chunk in todo.chunks(CHUNK) {
+            // compute
+            let (owned, chunk) = (spec.clone(), chunk.to_vec());
+            let made = compute::run(move || forecast_all(&chunk, &owned)).await?;
+            // act
+            let failed = made.iter().filter(|one| one.is_none()).count();
+            let records: Vec<ForecastRecord> = made
+                .into_iter()
+                .flatten()
+                .map(|(series, forecast)| record(spec, run, &series, &forecast, now))
+                .collect();
+            self.store().put_forecasts(&records).await?;
+            progress.done += records.len();
+            progress.failed += failed;
+            self.store().advance_run(run, progress.done, progress.total).await?;
+            if self.is_stopping() {
+                return Err(EngineError::Conflict(format!(
+                    "forecast {} was interrupted by shutdown; it goes on at the next start",
+                    spec.name
+                )));
+            }
+        }
+        Ok(progress)
+    }
+}
+
+fn forecast_all(chunk: &[Series], spec: &ForecastSpec) -> Vec<Option<(Series, Forecast)>> {
+    let one = |series: &Series| {
+        let request = Request {
+            horizon_steps: series.step().per_secs(spec.horizon.as_secs_f64()).max(1),
+            levels: spec.levels.clone(),
+            model: spec.model,
+            seasons: None,
+            paths: 0,
+            seed: 42,
+        };
+        match forecast(series, &request) {
+            Ok(made) => Some((series.clone(), made)),
+            Err(error) => {
+                warn!(series = series.name(), %error, "no forecast of {}", series.name());
+                None
+            }
+        }
+    };
+    chunk.par_iter().map(one).collect()
+}
+
+fn record(spec: &ForecastSpec, run: i64, series: &Series, forecast: &Forecast, now: Timestamp) -> ForecastRecord {
+    ForecastRecord {
+        id: format!("{}-{run}-{}", spec.name, series.labels().fingerprint()),
+        run_id: Some(run),
+        detector: spec.name.clone(),
+        series: series.name().to_owned(),
+        labels: series.labels().clone(),
+        model: forecast.model.as_str().to_owned(),
+        created_at: now,
+        start: forecast.start,
+        step: forecast.step,
+        horizon_steps: forecast.horizon_steps(),
+        body: forecast_body(forecast),
+    }
+}
+
+/// A forecast as it is stored and shown.
+fn forecast_body(forecast: &Forecast) -> serde_json::Value {
+    serde_json::json!({
+        "unit": forecast.unit,
+        "model": forecast.model,
+        "because": forecast.because,
+        "seasons_steps": forecast.seasons,
+        "mean": forecast.mean,
+        "intervals": forecast.bands,
+    })
+}

@@ -1,0 +1,272 @@
+//! One series or entity that a detector follows, and what it remembers.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::lifecycle::{Lifecycle, Transition};
+use crate::alert::{Alert, Identity, Origin};
+use crate::detect::{self, DetectError, EntityDetector, PointScore, SeriesDetector};
+use crate::series::{Grid, Labels, Samples, SeriesError, Step, Unit};
+
+use super::settings::DetectorSpec;
+
+/// Points kept for plots and context.
+pub(super) const CHART_POINTS: usize = 2_016;
+
+/// A judged point as a plot needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ChartPoint {
+    /// Time.
+    pub at: Timestamp,
+    /// Value.
+    pub value: f64,
+    /// What was expected.
+    pub expected: f64,
+    /// Lower end of the band.
+    pub lower: f64,
+    /// Upper end of the band.
+    pub upper: f64,
+    /// Score.
+    pub score: f64,
+    /// Whether it was anomalous.
+    pub is_anomaly: bool,
+}
+
+/// The model behind a tracked thing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Model {
+    Series(SeriesDetector),
+    Entity(EntityDetector),
+}
+
+/// What a detector follows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tracked {
+    /// Its name: `metric{labels}`.
+    pub name: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// Unit of its values.
+    pub unit: Unit,
+    /// Names of its metrics; one for a plain series.
+    pub metrics: Vec<String>,
+    /// Time of the last point judged.
+    pub last_at: Option<Timestamp>,
+    /// Recent points, oldest first.
+    #[serde(skip)]
+    pub recent: VecDeque<ChartPoint>,
+    last_values: Vec<f64>,
+    model: Model,
+    lifecycle: Lifecycle,
+    alert: Option<Alert>,
+}
+
+/// What happened while points were judged.
+#[derive(Debug, Default)]
+pub(super) struct Happened {
+    /// Every anomalous point.
+    pub(super) anomalies: Vec<PointScore>,
+    /// Alerts that began, went on or ended, in order of time; an alert that began and ended appears once, ended.
+    pub(super) alerts: Vec<Alert>,
+    /// Points judged.
+    pub(super) points: usize,
+}
+
+/// The samples of one tracked thing, one entry for each metric.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) name: String,
+    pub(super) labels: Labels,
+    pub(super) metrics: Vec<Samples>,
+}
+
+impl Tracked {
+    /// Something new to follow.
+    pub(super) fn new(group: &Group, step: Step, settings: &detect::Settings) -> Result<Self, DetectError> {
+        let metrics: Vec<String> = group.metrics.iter().map(metric_name).collect();
+        let (model, unit) = match group.metrics.as_slice() {
+            [only] => (Model::Series(SeriesDetector::new(step, settings)), only.unit),
+            _ => (Model::Entity(EntityDetector::try_new(step, metrics.clone(), settings)?), Unit::None),
+        };
+        Ok(Self {
+            name: group.name.clone(),
+            labels: group.labels.clone(),
+            unit,
+            last_values: vec![0.0; metrics.len()],
+            metrics,
+            last_at: None,
+            recent: VecDeque::new(),
+            model,
+            lifecycle: Lifecycle::default(),
+            alert: None,
+        })
+    }
+
+    /// Judges the points of `group` after the last one judged, up to `end`; gaps count as missing.
+    pub(super) fn advance(
+        &mut self,
+        group: &Group,
+        end: Timestamp,
+        spec: &DetectorSpec,
+        now: Timestamp,
+    ) -> Result<Happened, SeriesError> {
+        let grids = self.grids(group, spec.step)?;
+        let Some(first) = grids.iter().flatten().map(Grid::start).min() else { return Ok(Happened::default()) };
+        let step_ms = spec.step.millis();
+        let after_last = self.last_at.map(|at| at.as_millisecond().saturating_add(step_ms));
+        let mut time_ms = after_last.unwrap_or_else(|| first.as_millisecond());
+        let mut happened = Happened::default();
+        while time_ms <= end.as_millisecond() {
+            let Ok(at) = Timestamp::from_millisecond(time_ms) else { break };
+            let point = self.judge(at, &grids);
+            self.follow(&point, spec, now, &mut happened);
+            self.last_at = Some(at);
+            time_ms = time_ms.saturating_add(step_ms);
+        }
+        Ok(happened)
+    }
+
+    /// The alert that is firing now.
+    #[must_use]
+    pub fn firing(&self) -> Option<&Alert> {
+        self.alert.as_ref().filter(|_| self.lifecycle.is_firing())
+    }
+
+    /// Whether a saved state belongs to `spec` as it is configured now.
+    pub(super) fn fits(&self, spec: &DetectorSpec) -> bool {
+        let (settings, step) = match &self.model {
+            Model::Series(detector) => (detector.settings(), detector.step()),
+            Model::Entity(detector) => (detector.settings(), detector.step()),
+        };
+        *settings == spec.detect && step == spec.step && self.last_values.len() == self.metrics.len()
+    }
+
+    /// How far judgements can be trusted by now, 0 to 1.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        match &self.model {
+            Model::Series(detector) => detector.confidence(),
+            Model::Entity(detector) => detector.confidence(),
+        }
+    }
+
+    /// Replaces the firing alert by its judged and enriched form.
+    pub(super) fn keep_judged(&mut self, alert: &Alert) {
+        if let Some(own) = self.alert.as_mut().filter(|own| own.starts_at == alert.starts_at) {
+            own.clone_from(alert);
+        }
+    }
+
+    fn grids(&self, group: &Group, step: Step) -> Result<Vec<Option<Grid>>, SeriesError> {
+        let settings = crate::series::Settings::default();
+        self.metrics
+            .iter()
+            .map(|metric| {
+                let samples = group.metrics.iter().find(|samples| metric_name(samples) == *metric);
+                let samples = samples.filter(|samples| !samples.points.is_empty());
+                samples.map(|samples| Grid::from_samples(samples, Some(step), &settings)).transpose()
+            })
+            .collect()
+    }
+
+    fn judge(&mut self, at: Timestamp, grids: &[Option<Grid>]) -> PointScore {
+        let mut imputed = vec![false; grids.len()];
+        for ((grid, last), missing) in grids.iter().zip(&mut self.last_values).zip(&mut imputed) {
+            let value = grid.as_ref().and_then(|grid| {
+                let index = grid.index_of(at.as_millisecond())?;
+                grid.values().get(index).copied().filter(|value| value.is_finite())
+            });
+            match value {
+                Some(value) => *last = value,
+                None => *missing = true,
+            }
+        }
+        match &mut self.model {
+            Model::Series(detector) => detector.push(at, self.last_values[0], imputed[0]),
+            Model::Entity(detector) => detector.push(at, &self.last_values, &imputed),
+        }
+    }
+
+    fn follow(&mut self, point: &PointScore, spec: &DetectorSpec, now: Timestamp, happened: &mut Happened) {
+        happened.points += 1;
+        self.remember(point);
+        if point.is_anomaly {
+            happened.anomalies.push(point.clone());
+        }
+        let transition = self.lifecycle.observe(point, &spec.lifecycle);
+        match transition {
+            Transition::Quiet | Transition::Pending { .. } => return,
+            Transition::Fired(_) => self.alert = Some(self.new_alert(spec, now)),
+            Transition::StillFiring | Transition::Resolved => {}
+        }
+        let episode = self.lifecycle.episode();
+        let (name, unit) = (self.name.clone(), self.unit);
+        let Some(alert) = self.alert.as_mut() else { return };
+        alert.updated_at = point.at;
+        alert.enrichment.absorb_point(point, &name, unit);
+        if let Some(episode) = episode {
+            alert.enrichment.absorb_episode(&episode);
+        }
+        if transition == Transition::Resolved {
+            alert.resolve(point.at, point.at);
+        }
+        let same = |other: &&mut Alert| other.starts_at == alert.starts_at;
+        match happened.alerts.iter_mut().find(same) {
+            Some(earlier) => earlier.clone_from(alert),
+            None => happened.alerts.push(alert.clone()),
+        }
+    }
+
+    fn new_alert(&self, spec: &DetectorSpec, now: Timestamp) -> Alert {
+        let labels = spec.labels.iter().fold(self.labels.clone(), |labels, (name, value)| labels.with(name, value));
+        let identity = Identity {
+            origin: Origin::Detector,
+            alertname: spec.name.clone(),
+            labels,
+            annotations: spec.annotations.clone(),
+            generator_url: None,
+        };
+        let since = self.lifecycle.episode().map_or(now, |episode| episode.since);
+        Alert::firing(identity, since, now)
+    }
+
+    fn remember(&mut self, point: &PointScore) {
+        if self.recent.len() >= CHART_POINTS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(ChartPoint {
+            at: point.at,
+            value: if point.imputed { f64::NAN } else { point.value },
+            expected: point.expected,
+            lower: point.lower,
+            upper: point.upper,
+            score: point.score,
+            is_anomaly: point.is_anomaly,
+        });
+    }
+}
+
+/// What a metric of an entity is called: its metric name, or its whole name.
+pub(super) fn metric_name(samples: &Samples) -> String {
+    samples.labels.metric_name().unwrap_or(&samples.name).to_owned()
+}
+
+/// Groups samples into what is followed: by the labels of `entity_by`, or each series alone.
+pub(super) fn group(samples: Vec<Samples>, entity_by: &[String]) -> Vec<Group> {
+    if entity_by.is_empty() {
+        let alone = |samples: Samples| Group {
+            name: samples.name.clone(),
+            labels: samples.labels.clone(),
+            metrics: vec![samples],
+        };
+        return samples.into_iter().map(alone).collect();
+    }
+    let mut groups: BTreeMap<Labels, Vec<Samples>> = BTreeMap::new();
+    for one in samples {
+        let key: Labels = entity_by.iter().filter_map(|name| Some((name.as_str(), one.labels.get(name)?))).collect();
+        groups.entry(key).or_default().push(one);
+    }
+    groups.into_iter().map(|(labels, metrics)| Group { name: labels.to_string(), labels, metrics }).collect()
+}
