@@ -1,7 +1,7 @@
 //! Where samples come from.
 //!
 //! Input: a query or a path, a time range, limits.
-//! Output: [`Samples`](crate::series::Samples), raw, in the order they came.
+//! Output: [`Samples`], raw, in the order they came.
 //! Never: cleans or judges values; never holds more than its limits allow.
 
 use std::fmt;

@@ -1,4 +1,5 @@
 //! The Prometheus source against a fake server with every fault that a real one, or a proxy before it, may show.
+#![expect(clippy::expect_used, reason = "a failed expectation is a failed test, also in a helper")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

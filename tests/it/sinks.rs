@@ -1,4 +1,5 @@
 //! The sinks against fake receivers: what goes over the wire, and what a failure means.
+#![expect(clippy::expect_used, reason = "a failed expectation is a failed test, also in a helper")]
 
 use std::collections::BTreeMap;
 use std::io::Write;
