@@ -11,7 +11,6 @@ mod boosting;
 mod calibration;
 mod challenger;
 mod metrics;
-mod rates;
 mod ridge;
 mod surrogate;
 mod table;
@@ -25,7 +24,6 @@ pub use metrics::{
     ClassQuality, Quality, ReliabilityBin, average_precision, brier_score, calibration_error, log_loss, quality,
     recall_in_top, reliability,
 };
-pub use rates::{RateEncoder, RateError};
 pub use ridge::{Ridge, RidgeError};
 pub use surrogate::{Surrogate, SurrogateError};
 pub use table::{Levels, Table, TableError, Targets};

@@ -5,8 +5,19 @@
 //! Never: lowers an alert that came in as critical unless the policy says so; never reads the clock, a file or the network.
 //!
 //! A [`SeverityModel`] is boosted trees over the twelve [`FEATURES`], calibrated, monotone where sense demands it;
-//! [`train`] makes one of labelled alerts ([`parse_labelled`]) and reports how good it is on rows it has not seen.
+//! [`train()`] makes one of labelled alerts ([`parse_labelled`]) and reports how good it is on rows it has not seen.
 //! [`SeverityModel::shipped`] was trained on [`generate`]d alerts; `models/severity/MODEL_CARD.md` says how.
+//!
+//! ```
+//! use tidewatch::series::Labels;
+//! use tidewatch::severity::{AlertFacts, Policy, Severity, SeverityModel};
+//!
+//! let model = SeverityModel::shipped()?;
+//! let facts = AlertFacts { affected_users: Some(20_000.0), business_impact: Some(0.9), ..AlertFacts::default() };
+//! let judged = model.assess(&facts, Some(Severity::Critical), &Labels::new(), &Policy::default());
+//! assert_eq!(judged.severity, Severity::Critical);
+//! # Ok::<(), tidewatch::severity::ModelError>(())
+//! ```
 
 mod artefact;
 mod csv;

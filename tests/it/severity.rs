@@ -144,6 +144,13 @@ fn an_assessment_says_why_and_what_was_missing() {
 }
 
 #[test]
+fn models_may_be_shared_between_threads() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<SeverityModel>();
+    check::<tidewatch::learn::Forest>();
+}
+
+#[test]
 fn nothing_known_is_an_answer_too() {
     let got = shipped().assess(&AlertFacts::default(), None, &Labels::new(), &Policy::default());
     assert!((got.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-12);
