@@ -331,7 +331,6 @@ mod truth {
     fn the_interval_holds_the_true_date() {
         for kind in 0..3 {
             let (held, cases) = coverage(kind);
-            eprintln!("kind {kind}: {held} of {cases}");
             assert!(held * 4 >= cases * 3, "kind {kind}: {held} of {cases}");
         }
     }
@@ -515,7 +514,9 @@ mod advice {
         assert_eq!(patch["metadata"]["namespace"], "shop");
         quantity(patch["spec"]["resources"]["requests"]["storage"].as_str().expect("a quantity"));
         insta::assert_snapshot!(advice.text);
-        insta::assert_json_snapshot!(advice);
+        // whole days: the last digits of a logarithm differ between platforms
+        let day = |at: Timestamp| Timestamp::from_second(at.as_second().div_euclid(86_400) * 86_400).expect("a day");
+        insta::assert_json_snapshot!(Recommendation { by: advice.by.map(day), ..advice });
     }
 
     #[test]
