@@ -1,5 +1,7 @@
 //! Tests of `capacity`.
 
+#![expect(clippy::expect_used, reason = "a helper of a test fails it")]
+
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
