@@ -28,11 +28,11 @@ pub(super) struct Cycles {
 ///
 /// The trend (Theil-Sen of the block peaks) is taken out, turning points that stand out are found, and rises are
 /// compared with falls by the time between 20 % and 80 % of their way. Noise and seasons rise about as quickly as they
-/// fall; what empties itself falls at least three times as quickly. O(n).
+/// fall; what empties itself falls at least three times as quickly (six times, while there are fewer than six falls). O(n).
 pub(super) fn find(used: &Series) -> Option<Cycles> {
     let flat = detrended(used);
     let range = quantile(&flat, 0.99) - quantile(&flat, 0.01);
-    if !(range > 1e-9) {
+    if range.is_nan() || range <= 1e-9 {
         return None;
     }
     SWINGS.iter().find_map(|swing| judge(used, &flat, &legs(&flat, swing * range)))
@@ -52,12 +52,13 @@ fn judge(used: &Series, flat: &[f64], legs: &[Leg]) -> Option<Cycles> {
     }
     let rise = median(&rises.iter().map(|leg| leg.middle_steps(flat)).collect::<Vec<_>>());
     let fall_steps: Vec<f64> = falls.iter().map(|leg| leg.middle_steps(flat)).collect();
-    // with few cycles nearly every fall must be quick, or chance would do
-    let quick = quantile(&fall_steps, if falls.len() < 6 { 1.0 } else { 0.8 });
+    // with few cycles every fall must be quick and much quicker, or chance would do
+    let (quantile_of_falls, times_quicker) = if falls.len() < 6 { (1.0, 6.0) } else { (0.8, 3.0) };
+    let quick = quantile(&fall_steps, quantile_of_falls);
     let periods: Vec<f64> = falls.windows(2).map(|pair| (pair[1].from - pair[0].from) as f64).collect();
     let period = median(&periods);
     let longest = quantile(&periods, 1.0);
-    if !(rise >= 3.0 && 3.0 * quick <= rise && longest <= 3.0 * period) {
+    if !(rise >= 3.0 && times_quicker * quick <= rise && longest <= 3.0 * period) {
         return None;
     }
     let last = falls[falls.len() - 1];
@@ -201,6 +202,16 @@ mod tests {
             });
             assert_eq!(find(&climbing), None, "growth, seed {seed}");
         }
+        let walks = (0..400).filter(|&seed| {
+            let mut random = rand_pcg::Pcg64::seed_from_u64(seed);
+            let mut level = 0.0;
+            let walk = hourly(1_000, |_| {
+                level += random.random_range(-0.9..1.0);
+                level
+            });
+            find(&walk).is_some()
+        });
+        assert!(walks.count() <= 4, "more than one walk in a hundred looks like cycles");
         assert_eq!(find(&hourly(500, |i| (i as f64 / 24.0 * std::f64::consts::TAU).sin())), None);
         assert_eq!(find(&hourly(500, |i| i as f64)), None);
         assert_eq!(find(&hourly(500, |_| 7.0)), None);

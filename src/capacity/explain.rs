@@ -24,7 +24,7 @@ pub(super) fn moment(at: Timestamp, now: Timestamp) -> String {
 pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
         p if p > 0.0 && p < 0.5 => "under 1 %".to_owned(),
-        p if p < 100.0 && p >= 99.5 => "over 99 %".to_owned(),
+        p if (99.5..100.0).contains(&p) => "over 99 %".to_owned(),
         p => format!("{p:.0} %"),
     }
 }

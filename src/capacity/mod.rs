@@ -4,7 +4,7 @@
 //! Output: an [`Exhaustion`] as a distribution of dates, and a [`Recommendation`] as text, JSON and Kubernetes patch.
 //! Never: applies anything; never reads the clock, a file or the network.
 //!
-//! [`exhaustion`] reads the dates off the paths of a forecast. [`plan`] does the whole work for one limited resource:
+//! [`exhaustion()`] reads the dates off the paths of a forecast. [`plan`] does the whole work for one limited resource:
 //! it shortens the history to a step that reaches far enough, recognises what empties itself, asks the forecaster,
 //! falls back to a robust trend where that is the better judge, and advises. [`recommend_workload`] and
 //! [`recommend_replicas`] advise on containers and autoscalers.

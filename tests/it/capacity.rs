@@ -1,5 +1,7 @@
 //! Tests of `capacity`.
 
+#![expect(clippy::expect_used, reason = "a helper of a test fails it")]
+
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -331,7 +333,6 @@ mod truth {
     fn the_interval_holds_the_true_date() {
         for kind in 0..3 {
             let (held, cases) = coverage(kind);
-            eprintln!("kind {kind}: {held} of {cases}");
             assert!(held * 4 >= cases * 3, "kind {kind}: {held} of {cases}");
         }
     }
@@ -515,7 +516,9 @@ mod advice {
         assert_eq!(patch["metadata"]["namespace"], "shop");
         quantity(patch["spec"]["resources"]["requests"]["storage"].as_str().expect("a quantity"));
         insta::assert_snapshot!(advice.text);
-        insta::assert_json_snapshot!(advice);
+        // whole days: the last digits of a logarithm differ between platforms
+        let day = |at: Timestamp| Timestamp::from_second(at.as_second().div_euclid(86_400) * 86_400).expect("a day");
+        insta::assert_json_snapshot!(Recommendation { by: advice.by.map(day), ..advice });
     }
 
     #[test]

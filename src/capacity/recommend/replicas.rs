@@ -269,6 +269,6 @@ fn because(
     ];
     let floor =
         if fewest == rules.min_replicas { "the floor that the settings give" } else { "what the quiet hours need" };
-    sentences.push(format!("{} is {floor}.", explain::plural(fewest as usize, "replica", "replicas")));
+    sentences.push(format!("The fewest replicas, {fewest}, are {floor}."));
     sentences
 }

@@ -40,7 +40,7 @@ pub fn cpu_quantity(cores: f64) -> String {
 #[must_use]
 pub fn memory_quantity(bytes: f64) -> String {
     let mebibytes = whole(bytes / MEBI);
-    if mebibytes >= 10_240 && mebibytes % 1_024 == 0 {
+    if mebibytes >= 10_240 && mebibytes.is_multiple_of(1_024) {
         format!("{}Gi", mebibytes / 1_024)
     } else {
         format!("{mebibytes}Mi")

@@ -14,7 +14,7 @@ use crate::series::{Series, Unit};
 
 /// More than any machine has: garbage beyond it is cut.
 const MOST_CORES: f64 = 1e6;
-const MOST_BYTES: f64 = 1_152_921_504_606_846_976.0;
+const MOST_BYTES: f64 = 1e18;
 const MONTH_SECS: f64 = 30.0 * 86_400.0;
 
 /// Requests and limits of a container as they are, cores and bytes.
@@ -164,14 +164,16 @@ fn exceedance(peaks: &Envelope, limit: f64) -> Option<f64> {
     let mean = scaled.iter().sum::<f64>() / count;
     let deviation = (scaled.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (count - 1.0)).sqrt();
     let limit = limit / scale;
-    if !(deviation > 1e-12) {
+    if deviation.is_nan() || deviation <= 1e-12 {
         return Some(if mean >= limit { 1.0 } else { 0.0 });
     }
     let beta = deviation * 6.0_f64.sqrt() / std::f64::consts::PI;
     // 0.577… is Euler's constant: the mean of a Gumbel distribution lies that many scales above its mode
     let mode = mean - 0.577_215_664_901_532_9 * beta;
     let log_below = -(-(limit - mode) / beta).exp();
-    Some((-(log_below * MONTH_SECS / peaks.step.secs_f64()).exp_m1()).clamp(0.0, 1.0))
+    let probability = -(log_below * MONTH_SECS / peaks.step.secs_f64()).exp_m1();
+    // nobody can tell one in a million from never
+    Some((probability.clamp(0.0, 1.0) * 1e6).round() / 1e6)
 }
 
 fn text(facts: &WorkloadFacts<'_>, changes: &[Change], risk: Option<Risk>) -> String {
