@@ -17,15 +17,18 @@ as_root() {
 
 may_install() { has apt-get && as_root true 2>/dev/null; }
 
-# cargo_tool NAME VERSION: builds a cargo subcommand into $TIDEWATCH_TOOLS unless some version is on the PATH already
-# and satisfies `accepts_NAME` (if that function exists).
+# cargo_tool NAME VERSION [OPTION…]: builds a cargo subcommand into $TIDEWATCH_TOOLS, unless some version is on the PATH
+# already and satisfies `accepts_NAME` (if that function exists). Options go to `cargo install`.
 cargo_tool() {
   local name=$1 version=$2 accepts="accepts_${1//-/_}"
+  shift 2
   if has "$name" && { ! declare -F "$accepts" >/dev/null || "$accepts"; }; then
     return 0
   fi
   say "building $name $version with cargo into $TIDEWATCH_TOOLS (once, some minutes)"
   local build="$TIDEWATCH_TOOLS/build"
-  CARGO_TARGET_DIR="$build" cargo install "$name" --version "$version" --locked --quiet --root "$TIDEWATCH_TOOLS"
+  # Unoptimised: the build takes a third of the time, and the tools spend theirs in other programs.
+  CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$build" \
+    cargo install "$name" --version "$version" --locked --quiet --debug --root "$TIDEWATCH_TOOLS" "$@"
   rm -rf "$build"
 }
