@@ -1,5 +1,7 @@
 //! The store: what was written comes back, after a restart too, and damage is refused with a way out.
 
+#![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -1,0 +1,111 @@
+//! What is watched for anomalies and what is forecast.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::values::{FalseAlarmBudget, Schedule};
+use crate::series::{HumanDuration, Labels, Unit};
+use crate::severity::Severity;
+
+/// One detector: a query whose series are watched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detector {
+    /// Name, unique among detectors, `[a-z0-9][a-z0-9._-]{0,63}`; the alert's name unless `labels` has `alertname`.
+    pub name: String,
+    /// Name of a source.
+    pub source: String,
+    /// What to ask the source for.
+    pub query: String,
+    /// Time between two points, 1 s to 1 d.
+    pub step: HumanDuration,
+    /// How much history is learned from, at least 10 steps. Default `28d`.
+    #[serde(default = "four_weeks")]
+    pub history: HumanDuration,
+    /// Which side is unusual. Default `both`.
+    #[serde(default)]
+    pub direction: Side,
+    /// False alarms that are accepted for one series. Default `1 per week`.
+    #[serde(default)]
+    pub false_alarms: FalseAlarmBudget,
+    /// How long values must be unusual before the alert fires. Default `0s`: as soon as it is sure.
+    #[serde(default = "at_once")]
+    pub min_duration: HumanDuration,
+    /// Labels of the alert besides those of the series.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Annotations of the alert.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+    /// Link to the runbook; wins over `runbooks`. `{{name}}` is replaced by the label's value.
+    #[serde(default)]
+    pub runbook_url: Option<String>,
+    /// Severity of its alerts, when it shall not be judged.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// Labels that make an entity: series that agree in them are watched together, as one. Default: each by itself.
+    #[serde(default)]
+    pub entity_by: Vec<String>,
+    /// Unit of the values. Default: from the metric's name.
+    #[serde(default)]
+    pub unit: Option<Unit>,
+}
+
+/// Which side of the expected band is unusual.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Both sides.
+    #[default]
+    Both,
+    /// Only values above the expected one.
+    Above,
+    /// Only values below the expected one.
+    Below,
+}
+
+/// A scheduled batch of forecasts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForecastJob {
+    /// Name, unique among forecasts, `[a-z0-9][a-z0-9._-]{0,63}`.
+    pub name: String,
+    /// Name of a source.
+    pub source: String,
+    /// What to ask the source for.
+    pub query: String,
+    /// Time between two points, 1 s to 1 d.
+    pub step: HumanDuration,
+    /// How much history is learned from, at least 10 steps. Default `28d`.
+    #[serde(default = "four_weeks")]
+    pub history: HumanDuration,
+    /// How far ahead, at least one step and at most 100,000.
+    pub horizon: HumanDuration,
+    /// Coverage of the intervals, each between 0 and 1. Default 0.8 and 0.95.
+    #[serde(default = "usual_levels")]
+    pub levels: Vec<f64>,
+    /// When to run, a cron expression. Default `0 * * * *`: every hour.
+    #[serde(default = "hourly")]
+    pub schedule: Option<Schedule>,
+    /// Unit of the values. Default: from the metric's name.
+    #[serde(default)]
+    pub unit: Option<Unit>,
+}
+
+const fn four_weeks() -> HumanDuration {
+    HumanDuration::from_days(28)
+}
+
+const fn at_once() -> HumanDuration {
+    HumanDuration::from_secs(0)
+}
+
+fn usual_levels() -> Vec<f64> {
+    vec![0.8, 0.95]
+}
+
+/// Every hour.
+pub(super) fn hourly() -> Option<Schedule> {
+    "0 * * * *".parse().ok()
+}
