@@ -8,6 +8,7 @@ use super::detectors::{Detector, ForecastJob};
 use super::fault::{Problem, unknown};
 use super::node::Node;
 use super::notify::{Destination, HttpClient, Route};
+use super::references::without_secrets;
 use super::service::{Enrich, Http, Runbook, SeverityPolicy};
 use super::sources::{Source, Tls};
 use super::values::HttpUrl;
@@ -58,7 +59,8 @@ impl<'a> Check<'a> {
 
     /// Reports a problem with what `keys` lead to.
     fn report(&mut self, keys: &[&str], message: String) {
-        let (line, column) = self.node.place_of(keys);
+        let node = self.node.at(keys);
+        let ((line, column), message) = (node.place, without_secrets(message, node));
         let mut setting = self.setting.clone();
         for key in keys {
             let step =
@@ -74,7 +76,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn number<T: PartialOrd + std::fmt::Display>(&mut self, keys: &[&str], got: T, least: T, most: T) {
+    fn number<T: Copy + PartialOrd + std::fmt::Display>(&mut self, keys: &[&str], got: T, least: T, most: T) {
         // Written so that NaN fails.
         if !(least <= got && got <= most) {
             self.report(keys, format!("must be {least} to {most}, got `{got}`"));
@@ -162,6 +164,7 @@ impl<'a> Check<'a> {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "a rule takes what was read, by reference")]
 pub(super) fn data_dir(check: &mut Check<'_>, path: &PathBuf) {
     if path.as_os_str().is_empty() {
         check.report(&[], "must not be empty".to_owned());

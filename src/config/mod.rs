@@ -5,9 +5,9 @@
 //! Never: prints a secret; guesses what an unknown key meant; changes after it was read.
 //!
 //! # How a file is read
-//! YAML → [`node`] (a tree that knows line and column of every key and value) → references filled in → each source,
-//! detector, destination, … read by itself into its struct ([`reader`]) → checks across all of them ([`check`]).
-//! Because each part is read by itself, one bad detector does not hide the mistakes of the next.
+//! YAML → `node` (a tree that knows line and column of every key and value) → references filled in → each source,
+//! detector, destination, … read by itself into its struct (`reader`) → ranges and references
+//! to other parts (`check`). Because each part is read by itself, one bad detector does not hide the mistakes of the next.
 //!
 //! # Secrets
 //! Passwords, tokens and signing secrets must be references. A text that came from a reference is never shown: where a

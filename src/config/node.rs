@@ -36,8 +36,17 @@ pub(super) struct Scalar {
     pub(super) text: String,
     /// What an untyped reader would see.
     pub(super) plain: Plain,
-    /// The text as written, when `text` came from outside through a reference and must not be shown.
-    pub(super) reference: Option<String>,
+    /// Where `text` came from, when it came from outside and must not be shown.
+    pub(super) reference: Option<Reference>,
+}
+
+/// A text that was brought in from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Reference {
+    /// The text as written in the file.
+    pub(super) written: String,
+    /// What was put in the place of each reference.
+    pub(super) brought_in: Vec<String>,
 }
 
 /// What YAML takes a scalar for.
@@ -84,8 +93,8 @@ impl Node {
         entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 
-    /// The place of `keys` inside of this value, as far as they go.
-    pub(super) fn place_of(&self, keys: &[&str]) -> (u64, u64) {
+    /// The value that `keys` lead to, as far as they go.
+    pub(super) fn at(&self, keys: &[&str]) -> &Self {
         let mut here = self;
         for key in keys {
             let index = key.parse::<usize>().ok();
@@ -96,7 +105,7 @@ impl Node {
             let Some(next) = next else { break };
             here = next;
         }
-        here.place
+        here
     }
 }
 
@@ -104,8 +113,8 @@ impl Node {
 enum Shape {
     Null,
     Plain(String, Plain),
-    List(Vec<Spanned<Shape>>),
-    Map(Vec<(String, Spanned<Shape>)>),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(String, Spanned<Self>)>),
 }
 
 impl<'de> Deserialize<'de> for Shape {
@@ -231,20 +240,26 @@ fn key_place(key: &str, value: &Location, text: &str) -> (u64, u64) {
 fn explain(error: &serde_saphyr::Error) -> Problem {
     use serde_saphyr::Error;
     let (line, column) = error.location().map_or((0, 0), |location| place_of(&location));
-    let message = match error.without_snippet() {
-        Error::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` is there twice; keep one"),
+    let mut error = error.without_snippet();
+    if let Error::AliasError { error: inner, .. } = error {
+        error = inner.as_ref();
+    }
+    let message = match error {
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("`{}` is there twice; keep one", super::fault::shortened(key))
+        }
         Error::MultipleDocuments { .. } => "there is more than one YAML document; keep one, without `---`".to_owned(),
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. } => {
-            "anchors, aliases or nesting grow beyond what a configuration needs; write the values out".to_owned()
-        }
-        other => {
-            let text = other.to_string();
-            let text = text.split(" at line ").next().unwrap_or(&text).lines().next().unwrap_or_default();
-            format!("not valid YAML: {}", super::fault::shortened(text))
-        }
+        other => in_a_line(&other.to_string()),
     };
     Problem { line, column, setting: String::new(), message }
+}
+
+/// The library's text without the place, which is said already, and with what to do about it.
+fn in_a_line(text: &str) -> String {
+    if text.contains("limit exceeded") || text.contains("budget") {
+        return "anchors, aliases or nesting grow beyond what a configuration needs; write the values out".to_owned();
+    }
+    let text = text.split(" at line ").next().unwrap_or(text).lines().next().unwrap_or_default();
+    let advice = if text.contains("tabs") { "; indent with spaces" } else { "" };
+    format!("not valid YAML: {}{advice}", super::fault::shortened(text))
 }

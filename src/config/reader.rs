@@ -12,10 +12,12 @@ use serde::forward_to_deserialize_any;
 
 use super::fault::{Fault, Problem, unknown};
 use super::node::{Entry, Node, Plain, Scalar, Value};
+use super::references::without_secrets;
 
 /// Reads `node`, which is `setting`, as a `T`.
 pub(super) fn read<T: DeserializeOwned>(node: &Node, setting: &str) -> Result<T, Problem> {
-    T::deserialize(Reader(node)).map_err(|fault| fault.or_at(node.place).into_problem(setting))
+    let reader = Reader(node);
+    T::deserialize(reader).map_err(|fault| reader.place(fault).into_problem(setting))
 }
 
 /// Reads one node.
@@ -36,14 +38,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The fault, at this node, without the text that a reference brought in.
+    /// The fault, at this node unless a nearer place is known, without the text that a reference brought in.
+    ///
+    /// Called both where a visitor refuses a value and where a whole element fails: a `try_from` runs after the visitor.
     fn place(self, fault: Fault) -> Fault {
         let mut fault = fault.or_at(self.0.place);
-        if let Value::Scalar(Scalar { text, reference: Some(written), .. }) = &self.0.value {
-            if !text.is_empty() {
-                fault.message = fault.message.replace(text.as_str(), written);
-            }
-        }
+        fault.message = without_secrets(fault.message, self.0);
         fault
     }
 
@@ -224,7 +224,8 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         let Some(node) = self.items.get(self.next) else { return Ok(None) };
         let index = self.next;
         self.next += 1;
-        seed.deserialize(Reader(node)).map(Some).map_err(|fault| fault.or_at(node.place).within(format!("[{index}]")))
+        let reader = Reader(node);
+        seed.deserialize(reader).map(Some).map_err(|fault| reader.place(fault).within(format!("[{index}]")))
     }
 }
 
@@ -248,8 +249,8 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Err(Fault::new("a value was asked for before its key"));
         };
         self.next += 1;
-        let located = |fault: Fault| fault.or_at(entry.node.place).within(format!(".{}", entry.key));
-        seed.deserialize(Reader(&entry.node)).map_err(located)
+        let reader = Reader(&entry.node);
+        seed.deserialize(reader).map_err(|fault| reader.place(fault).within(format!(".{}", entry.key)))
     }
 }
 
@@ -283,7 +284,8 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         let Some(node) = self.content else {
             return Err(Fault::new(format!("`{0}` needs its settings: write `{0}: {{ … }}`", self.name)));
         };
-        seed.deserialize(Reader(node)).map_err(|fault| fault.or_at(node.place).within(format!(".{}", self.name)))
+        let reader = Reader(node);
+        seed.deserialize(reader).map_err(|fault| reader.place(fault).within(format!(".{}", self.name)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
@@ -294,7 +296,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         let Some(node) = self.content else {
             return Err(Fault::new(format!("`{0}` needs its settings: write `{0}: {{ … }}`", self.name)));
         };
-        let within = |fault: Fault| fault.or_at(node.place).within(format!(".{}", self.name));
-        Reader(node).deserialize_any(visitor).map_err(within)
+        let reader = Reader(node);
+        reader.deserialize_any(visitor).map_err(|fault| reader.place(fault).within(format!(".{}", self.name)))
     }
 }

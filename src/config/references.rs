@@ -2,7 +2,7 @@
 
 use super::environment::Environment;
 use super::fault::Problem;
-use super::node::{Node, Plain, Scalar, Value};
+use super::node::{self, Node, Plain, Scalar, Value};
 
 /// Keys whose values are secrets: they must be references, never literals.
 const SECRET_KEYS: [&str; 6] = ["password", "bearer_token", "secret", "token", "api_key", "routing_key"];
@@ -59,7 +59,7 @@ fn fill_in_scalar(scalar: &mut Scalar, environment: &Environment) -> Result<(), 
     if scalar.plain != Plain::Text || !scalar.text.contains("${") {
         return Ok(());
     }
-    let (mut filled, mut refers) = (String::new(), false);
+    let (mut filled, mut brought_in) = (String::new(), Vec::new());
     let mut rest = scalar.text.as_str();
     while let Some(reference) = find_reference(rest) {
         let before = &rest[..reference.start];
@@ -74,14 +74,41 @@ fn fill_in_scalar(scalar: &mut Scalar, environment: &Environment) -> Result<(), 
             return Err(format!("reference without end: `{}`; write `}}` after it", &rest[reference.start..]));
         };
         let name = &rest[reference.start + reference.prefix.len()..reference.start + length];
-        filled.push_str(&look_up(reference.prefix, name, environment)?);
-        refers = true;
+        let value = look_up(reference.prefix, name, environment)?;
+        filled.push_str(&value);
+        brought_in.push(value);
         rest = &rest[reference.start + length + 1..];
     }
     filled.push_str(rest);
     let written = std::mem::replace(&mut scalar.text, filled);
-    scalar.reference = refers.then_some(written);
+    scalar.reference = (!brought_in.is_empty()).then_some(node::Reference { written, brought_in });
     Ok(())
+}
+
+/// `message`, which is about `node`, without what references brought into it: their text as written stands there
+/// instead. Where a part of it is left, cut or changed, less is said.
+pub(super) fn without_secrets(message: String, node: &Node) -> String {
+    let Value::Scalar(Scalar { text, reference: Some(reference), .. }) = &node.value else { return message };
+    let written = &reference.written;
+    let leaks = |message: &str| reference.brought_in.iter().any(|value| shows_part_of(message, value));
+    let replaced = if text.is_empty() { message } else { message.replace(text.as_str(), written) };
+    if !leaks(&replaced) {
+        return replaced;
+    }
+    match replaced.split(", got ").next() {
+        Some(head) if !leaks(head) => format!("{head}; what `{written}` brings in is not shown"),
+        _ => format!("what `{written}` brings in is not allowed here; it is not shown"),
+    }
+}
+
+/// Whether `message` has `secret` in it, or six characters of it in a row.
+fn shows_part_of(message: &str, secret: &str) -> bool {
+    const TELLING_CHARS: usize = 6;
+    let characters: Vec<char> = secret.chars().collect();
+    if characters.len() < TELLING_CHARS {
+        return !secret.is_empty() && message.contains(secret);
+    }
+    characters.windows(TELLING_CHARS).any(|part| message.contains(&part.iter().collect::<String>()))
 }
 
 struct Reference {

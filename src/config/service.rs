@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::series::{HumanDuration, Labels};
 use crate::severity::Severity;
@@ -12,6 +13,7 @@ use crate::severity::Severity;
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Address and port. Default `127.0.0.1:7878`; port 0 takes a free one.
+    #[serde(deserialize_with = "listen_address")]
     pub listen: SocketAddr,
     /// Whether `listen` may be an address that other machines reach. There is no login, so put a proxy that has one in
     /// front. Default `false`.
@@ -91,4 +93,10 @@ impl Default for Enrich {
     fn default() -> Self {
         Self { forward_to: Vec::new(), timeout: HumanDuration::from_secs(2) }
     }
+}
+
+fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let advice = "must be an address with port like `127.0.0.1:7878` or `[::1]:7878`";
+    text.parse().map_err(|_| D::Error::custom(format!("{advice}, got `{text}`")))
 }

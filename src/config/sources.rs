@@ -11,6 +11,7 @@ use crate::series::HumanDuration;
 /// A source: exactly one kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there are a handful of sources, and none is moved in a loop")]
 pub enum Source {
     /// A server with Prometheus' HTTP API: Prometheus, VictoriaMetrics, Mimir, Thanos.
     Prometheus(PrometheusSource),

@@ -111,7 +111,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn alerts(&self, filter: &AlertFilter) -> Result<Vec<Alert>, StoreError> {
         let mut query = listing(filter);
-        read_all(query.build().fetch_all(&self.reader).await?)
+        read_all(&query.build().fetch_all(&self.reader).await?)
     }
 
     /// Every alert that is firing, newest start first.
@@ -120,7 +120,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn active_alerts(&self) -> Result<Vec<Alert>, StoreError> {
         let sql = "SELECT body FROM alerts WHERE state = 'firing' ORDER BY starts_at DESC, fingerprint DESC";
-        read_all(sqlx::query(sql).fetch_all(&self.reader).await?)
+        read_all(&sqlx::query(sql).fetch_all(&self.reader).await?)
     }
 
     /// The past of an alert: only times that are over count, so the present one never does.
@@ -154,7 +154,7 @@ impl Store {
         let sql = "SELECT body FROM alerts a WHERE NOT EXISTS (SELECT 1 FROM alerts b \
                    WHERE b.fingerprint = a.fingerprint AND b.starts_at > a.starts_at) \
                    ORDER BY starts_at DESC, fingerprint DESC LIMIT $1";
-        read_all(sqlx::query(sql).bind(count(limit.min(10 * MAX_LIMIT))).fetch_all(&self.reader).await?)
+        read_all(&sqlx::query(sql).bind(count(limit.min(10 * MAX_LIMIT))).fetch_all(&self.reader).await?)
     }
 }
 
@@ -233,7 +233,7 @@ fn listing(filter: &AlertFilter) -> QueryBuilder<Sqlite> {
     query
 }
 
-fn read_all(rows: Vec<SqliteRow>) -> Result<Vec<Alert>, StoreError> {
+fn read_all(rows: &[SqliteRow]) -> Result<Vec<Alert>, StoreError> {
     rows.iter().map(|row| of_json(TABLE, "alert", row.try_get(0)?)).collect()
 }
 

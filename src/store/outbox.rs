@@ -92,10 +92,11 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let select = "SELECT id, destination, ordering_key, idempotency_key, notice, attempts, created_at FROM outbox o \
-                      WHERE destination = $1 AND state = 'pending' AND next_attempt_at <= $2 AND leased_until <= $2 \
-                      AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.destination = o.destination \
-                      AND e.ordering_key = o.ordering_key AND e.state = 'pending' AND e.id < o.id) ORDER BY id LIMIT $3";
+        // The first waiting one of each ordering key; the others are not looked at however many there are.
+        let select = "SELECT o.id, o.destination, o.ordering_key, o.idempotency_key, o.notice, o.attempts, o.created_at \
+                      FROM outbox o JOIN (SELECT MIN(id) AS id FROM outbox WHERE destination = $1 AND state = 'pending' \
+                      GROUP BY ordering_key) head ON head.id = o.id \
+                      WHERE o.next_attempt_at <= $2 AND o.leased_until <= $2 ORDER BY o.id LIMIT $3";
         let until =
             millis(now.saturating_add(SignedDuration::try_from(LEASE).unwrap_or_default()).unwrap_or(Timestamp::MAX));
         let mut tx = self.write().await?;
@@ -115,10 +116,21 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn complete(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
+        self.complete_all(&[id], now).await
+    }
+
+    /// The deliveries succeeded. One transaction, so one disk flush for all of them.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then all of them are delivered once more.
+    pub async fn complete_all(&self, ids: &[i64], now: Timestamp) -> Result<(), StoreError> {
         let sql = "UPDATE outbox SET state = 'delivered', attempts = attempts + 1, finished_at = $1, leased_until = 0, \
                    last_error = NULL WHERE id = $2 AND state = 'pending'";
-        sqlx::query(sql).bind(millis(now)).bind(id).execute(&self.writer).await?;
-        Ok(())
+        let mut tx = self.write().await?;
+        for id in ids {
+            sqlx::query(sql).bind(millis(now)).bind(id).execute(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// The attempt failed; the next one is at `when`.

@@ -1,5 +1,7 @@
 //! The store: what was written comes back, after a restart too, and damage is refused with a way out.
 
+#![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -413,6 +415,27 @@ async fn deliveries_of_one_key_wait_for_each_other_and_other_keys_go_ahead() {
 }
 
 #[tokio::test]
+async fn ten_thousand_deliveries_drain_within_a_minute() {
+    let dir = TempDir::new().expect("dir");
+    let store = open(&dir).await;
+    let items: Vec<OutboxItem> =
+        (0..10_000).map(|n| item("hook", &format!("group-{}", n % 100), &n.to_string())).collect();
+    store.enqueue(&items, noon()).await.expect("enqueues");
+    let (begun, mut drained) = (std::time::Instant::now(), 0);
+    loop {
+        let claimed = store.claim_due("hook", noon(), 256).await.expect("claims");
+        if claimed.is_empty() {
+            break;
+        }
+        drained += claimed.len();
+        let ids: Vec<i64> = claimed.iter().map(|delivery| delivery.id).collect();
+        store.complete_all(&ids, noon()).await.expect("completes");
+    }
+    assert_eq!(drained, 10_000);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_claim_of_a_dead_process_ends_with_its_lease_or_with_the_next_service() {
     let dir = TempDir::new().expect("dir");
     let store = open(&dir).await;
@@ -773,7 +796,7 @@ async fn a_damaged_model_is_refused_and_the_last_good_one_stays() {
         ("bit flipped", |path| std::fs::write(path, b"twp").expect("writes")),
         ("missing", |path| std::fs::remove_file(path).expect("removes")),
         ("huge", |path| {
-            std::fs::File::options().write(true).open(path).and_then(|f| f.set_len(1 << 40)).expect("grows")
+            std::fs::File::options().write(true).open(path).and_then(|f| f.set_len(1 << 40)).expect("grows");
         }),
         ("link", |path| {
             let elsewhere = path.with_file_name("elsewhere");

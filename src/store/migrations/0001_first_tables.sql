@@ -41,9 +41,9 @@ CREATE TABLE outbox (
     last_error      TEXT,
     UNIQUE (destination, idempotency_key)
 );
-CREATE INDEX outbox_pending ON outbox (destination, ordering_key, id) WHERE state = 'pending';
-CREATE INDEX outbox_due     ON outbox (destination, next_attempt_at, id) WHERE state = 'pending';
-CREATE INDEX outbox_ended   ON outbox (state, finished_at);
+-- Holds all that finding the first waiting delivery of each ordering key needs.
+CREATE INDEX outbox_heads ON outbox (destination, state, ordering_key, id);
+CREATE INDEX outbox_ended ON outbox (state, finished_at);
 
 -- Scheduled batches: a run that was killed is found here unfinished and goes on where it stopped.
 CREATE TABLE runs (
