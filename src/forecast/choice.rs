@@ -32,17 +32,17 @@ pub(super) struct Decision {
 /// Runs what `choice` asks for; falls back visibly.
 pub(super) fn decide(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settings: &Settings) -> Decision {
     match choice {
-        ModelChoice::Auto => automatic(problem, seasons),
+        ModelChoice::Auto => automatic(problem, seasons, settings),
         named => by_name(problem, named, seasons, settings),
     }
 }
 
-fn automatic(problem: &Problem<'_>, seasons: &Seasons) -> Decision {
+fn automatic(problem: &Problem<'_>, seasons: &Seasons, settings: &Settings) -> Decision {
     let points = problem.values.len();
     if problem.cuts.is_empty() {
         return naive(problem, vec![Because::TooShort { points, needed: 8 }]);
     }
-    let members = members(problem, seasons);
+    let members = members(problem, seasons, settings.decomposition_in_auto);
     let candidates: Vec<Candidate> =
         members.into_iter().filter_map(|member| member.run(problem, &seasons.used).ok()).collect();
     let scale = scale(problem, seasons);
@@ -66,7 +66,7 @@ fn automatic(problem: &Problem<'_>, seasons: &Seasons) -> Decision {
     Decision { model: Model::Combination, because, log: logs > 0.5, runs: pooled.runs }
 }
 
-fn members(problem: &Problem<'_>, seasons: &Seasons) -> Vec<Member> {
+fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec<Member> {
     let values = problem.values;
     let positive = values.iter().all(|value| *value > 0.0);
     let longest = problem.seasons.last().copied().unwrap_or(1);
@@ -86,6 +86,9 @@ fn members(problem: &Problem<'_>, seasons: &Seasons) -> Vec<Member> {
         members.push(if longest > 1 { Member::MstlEts } else { Member::Ets });
     } else if positive {
         members.push(Member::Ar { target: Target::Difference, log: true });
+    }
+    if decomposition && !seasons.used.is_empty() && !problem.is_long() {
+        members.push(Member::MstlEts);
     }
     if values.len() < 48 {
         members.push(Member::Ets);

@@ -14,8 +14,8 @@ use super::{paths, seasonality};
 ///
 /// The central path stays within a quarter of the history's range around it (farther ahead: as far as the range repeated at the
 /// same pace), and at or above 0 when all of the history is. Intervals are calibrated on forecasts from earlier
-/// origins, grow with level and horizon, and hold the central path. Horizons beyond a quarter of the history cannot be
-/// checked to their end: their intervals grow as a random walk's, and callers do well to resample the history to a
+/// origins, grow with level and horizon (in logarithms where those fit better), and hold the central path. Horizons beyond a quarter of the history cannot be
+/// checked to their end: their intervals grow faster than a random walk's, and callers do well to resample the history to a
 /// longer step. For a horizon within what was checked all is O(points); paths cost O(paths × steps).
 ///
 /// # Errors

@@ -1,4 +1,5 @@
 //! Tests of `forecast`: against references, under transformations, and on hostile data.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::f64::consts::TAU;
 
