@@ -20,6 +20,9 @@ use super::stats::{deviation, is_positive, mean};
 pub(super) const MIN_POINTS: usize = 16;
 /// ETS looks at this many points at the end, or half of the history when that is more.
 const ETS_POINTS: usize = 500;
+/// Points decomposed in all origins together, and fewest origins.
+const DECOMPOSED_POINTS: usize = 6000;
+const MIN_ORIGINS: usize = 3;
 
 /// Forecasts by MSTL and ETS, or by ETS alone without seasons. The text says what failed.
 pub(super) fn run(problem: &Problem<'_>, seasons: &[usize]) -> Result<Runs, String> {
@@ -47,7 +50,11 @@ pub(super) fn run(problem: &Problem<'_>, seasons: &[usize]) -> Result<Runs, Stri
         };
         Some(back_to_units(part.with_season(path)))
     };
-    let back = problem.cuts.iter().map(|cut| from_origin(*cut)).collect();
+    // decompositions are what costs: long histories are decomposed from fewer, evenly spread origins
+    let affordable = if seasons.is_empty() { usize::MAX } else { (DECOMPOSED_POINTS / x.len()).max(MIN_ORIGINS) };
+    let stride = problem.cuts.len().div_ceil(affordable).max(1);
+    let back = problem.cuts.iter().enumerate().map(|(j, cut)| if j % stride == 0 { from_origin(*cut) } else { None });
+    let back = back.collect();
     Ok(Runs { ahead, back })
 }
 

@@ -65,7 +65,7 @@ pub fn forecast_with(series: &Series, request: &Request, settings: &Settings) ->
     if !wild.is_empty() {
         decision.because.push(Because::OutliersIgnored { points: wild.len() });
     }
-    Ok(assemble(series, request, &problem, decision, seasons, scale))
+    Ok(assemble(series, request, &problem, decision, scale))
 }
 
 fn check(request: &Request, settings: &Settings) -> Result<(), ForecastError> {
@@ -125,15 +125,8 @@ fn sorted_levels(request: &Request) -> Vec<f64> {
     levels
 }
 
-fn assemble(
-    series: &Series,
-    request: &Request,
-    problem: &Problem<'_>,
-    decision: Decision,
-    seasons: Seasons,
-    scale: Scale,
-) -> Forecast {
-    let Decision { model, mut because, runs, log } = decision;
+fn assemble(series: &Series, request: &Request, problem: &Problem<'_>, decision: Decision, scale: Scale) -> Forecast {
+    let Decision { model, mut because, seasons, runs, log } = decision;
     let calibration = Calibration::new(problem, &runs, log);
     let floor = if problem.values.iter().all(|value| *value >= 0.0) { 0.0 } else { f64::NEG_INFINITY };
     let centre = &runs.ahead;
@@ -164,7 +157,7 @@ fn assemble(
     };
     Forecast {
         mean: centre.iter().map(|value| scale.up(*value)).collect(),
-        seasons: if model == Model::Naive { Vec::new() } else { seasons.used },
+        seasons,
         bands,
         paths,
         ..empty(series, model, because)

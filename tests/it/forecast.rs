@@ -258,6 +258,17 @@ fn the_combination_shows_its_shares() {
 }
 
 #[test]
+fn a_forecast_names_the_seasons_it_follows() {
+    let seasons = |model| run(&daily(400, 9.0, 2), &request(24, model)).seasons;
+    assert_eq!(seasons(ModelChoice::SeasonalNaive), [24]);
+    assert_eq!(seasons(ModelChoice::HoltWinters), [24]);
+    assert_eq!(seasons(ModelChoice::ArRidge), [24, 168]);
+    assert_eq!(seasons(ModelChoice::Ets), Vec::<usize>::new());
+    let given = Request { seasons: Some(vec![48, 12, 48]), ..request(24, ModelChoice::MstlEts) };
+    assert_eq!(run(&daily(400, 9.0, 2), &given).seasons, [12, 48]);
+}
+
+#[test]
 fn a_perfect_season_is_continued() {
     let values: Vec<f64> = (0..240).map(|hour| 3.0 + f64::from(hour % 24)).collect();
     for model in [ModelChoice::Auto, ModelChoice::MstlEts, ModelChoice::SeasonalNaive, ModelChoice::HoltWinters] {
