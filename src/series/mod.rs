@@ -4,20 +4,35 @@
 //! Output: a [`Series`] (regular step, finite values, imputed points flagged) or an [`Entity`] (several aligned series).
 //! Never: reads the clock, a file or the network; never drops a defect without counting it in a quality report.
 //!
-//! The stages are types: [`Samples`] → `Grid` → [`Series`]. What holds a `Series` need not check for NaN.
+//! The stages are types: [`Samples`] → [`Grid`] → [`Series`]. What holds a `Series` need not check for NaN.
 
+mod aggregate;
+mod align;
 mod duration;
 mod entity;
+mod grid;
+mod impute;
 mod labels;
+mod quality;
 mod samples;
+mod settings;
+mod slots;
+mod secret;
 mod step;
 mod unit;
 mod values;
 
+pub use aggregate::{Aggregate, AggregateError};
+pub use align::align;
 pub use duration::{DurationError, HumanDuration};
 pub use entity::Entity;
+pub use grid::{Grid, MAX_MAGNITUDE, clamp_magnitude};
 pub use labels::{Fingerprint, LabelError, Labels};
+pub use quality::Quality;
 pub use samples::{MetricKind, Sample, Samples};
+pub use settings::Settings;
+pub use slots::{Slots, bucket_start};
+pub use secret::Secret;
 pub use step::{Step, infer_step};
 pub use unit::Unit;
 pub use values::{Series, SeriesError};

@@ -43,6 +43,13 @@ impl Samples {
     /// Gauge samples without labels.
     #[must_use]
     pub fn gauge(name: impl Into<String>, points: Vec<Sample>) -> Self {
-        Self { name: name.into(), labels: Labels::new(), unit: Unit::None, kind: MetricKind::Gauge, points, partial: false }
+        Self {
+            name: name.into(),
+            labels: Labels::new(),
+            unit: Unit::None,
+            kind: MetricKind::Gauge,
+            points,
+            partial: false,
+        }
     }
 }

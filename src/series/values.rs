@@ -58,7 +58,9 @@ pub enum SeriesError {
         flags: usize,
     },
     /// The step cannot be inferred.
-    #[error("series `{series}` has {distinct} distinct timestamps, at least 2 are needed to infer its step; give the step")]
+    #[error(
+        "series `{series}` has {distinct} distinct timestamps, at least 2 are needed to infer its step; give the step"
+    )]
     NoStep {
         /// Name of the series.
         series: String,
@@ -66,7 +68,9 @@ pub enum SeriesError {
         distinct: usize,
     },
     /// The grid would be absurdly long.
-    #[error("series `{series}` spans {steps} steps of {step}, more than the limit of {limit}; choose a longer step or a shorter range")]
+    #[error(
+        "series `{series}` spans {steps} steps of {step}, more than the limit of {limit}; choose a longer step or a shorter range"
+    )]
     TooLong {
         /// Name of the series.
         series: String,
@@ -85,6 +89,24 @@ pub enum SeriesError {
         /// The metric that differs.
         metric: String,
     },
+    /// Metrics of one entity share no time.
+    #[error("entity `{entity}`: there is no time that all of its metrics cover")]
+    NoOverlap {
+        /// Name of the entity.
+        entity: String,
+    },
+    /// A shorter step would need values that nobody measured.
+    #[error(
+        "series `{series}` has a step of {step} and cannot be resampled to {wanted}; choose a step of {step} or longer"
+    )]
+    FinerStep {
+        /// Name of the series.
+        series: String,
+        /// Its step.
+        step: Step,
+        /// The step wanted.
+        wanted: Step,
+    },
     /// Time leaves the range that can be written.
     #[error("series `{series}` reaches beyond the years that a timestamp can hold")]
     TimeOutOfRange {
@@ -99,7 +121,12 @@ impl Series {
     /// # Errors
     /// [`SeriesError::Empty`] without values, [`SeriesError::NotFinite`] on NaN or infinity,
     /// [`SeriesError::TimeOutOfRange`] when the last point has no timestamp.
-    pub fn try_new(name: impl Into<String>, start: Timestamp, step: Step, values: Vec<f64>) -> Result<Self, SeriesError> {
+    pub fn try_new(
+        name: impl Into<String>,
+        start: Timestamp,
+        step: Step,
+        values: Vec<f64>,
+    ) -> Result<Self, SeriesError> {
         let name = name.into();
         if values.is_empty() {
             return Err(SeriesError::Empty { series: name });

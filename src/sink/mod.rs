@@ -12,6 +12,18 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Alert;
 use crate::capacity::Recommendation;
 
+mod alertmanager;
+mod http;
+mod lines;
+mod settings;
+mod webhook;
+mod wire;
+
+pub use alertmanager::AlertmanagerSink;
+pub use lines::{FileSink, StdoutSink};
+pub use settings::{AlertmanagerSettings, BasicAuth, FileSettings, HttpSettings, SetupError, WebhookSettings};
+pub use webhook::WebhookSink;
+
 /// Something to deliver. Kept as JSON in the outbox until it is delivered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -64,4 +76,12 @@ pub enum SinkError {
         /// What happened.
         message: String,
     },
+}
+
+impl SinkError {
+    /// Whether trying again later may help.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Retry { .. })
+    }
 }

@@ -20,7 +20,9 @@ pub enum SourceError {
         after: crate::series::HumanDuration,
     },
     /// Credentials are missing or wrong.
-    #[error("{url} refused the credentials (status {status}); check basic_auth, bearer_token or headers of this source")]
+    #[error(
+        "{url} refused the credentials (status {status}); check basic_auth, bearer_token or headers of this source"
+    )]
     Unauthorized {
         /// Address, without credentials.
         url: String,
@@ -48,7 +50,9 @@ pub enum SourceError {
         message: String,
     },
     /// The answer is not what the protocol says.
-    #[error("{url} answered something that is not a Prometheus API response: {message}; check that the URL is the API's base")]
+    #[error(
+        "{url} answered something that is not a Prometheus API response: {message}; check that the URL is the API's base"
+    )]
     Protocol {
         /// Address, without credentials.
         url: String,

@@ -39,5 +39,8 @@ pub trait SeriesSource: Send + Sync + fmt::Debug {
 }
 
 mod error;
+pub mod file;
+pub mod prometheus;
+pub mod webhook;
 
 pub use error::SourceError;

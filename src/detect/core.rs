@@ -1,0 +1,358 @@
+//! The streaming detector of one metric: parts that each give evidence, in the metric's own scale.
+
+use serde::{Deserialize, Serialize};
+
+use super::excess::Excess;
+use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
+use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
+use super::novelty::Novelty;
+use super::residual::ResidualTail;
+use super::ridge::Ridge;
+use super::seasonal::Seasonal;
+use super::settings::Settings;
+use super::shape::Shape;
+use super::trail::Trail;
+use super::window::{Recent, Rolling};
+use crate::series::Step;
+
+/// Points before the first judgement.
+pub(super) const WARM_UP: u64 = 50;
+/// Points of raw history that are held: at least so many, and up to so many for seven days.
+const LEAST_HELD: usize = 8_320;
+const MOST_HELD: usize = 24_000;
+/// Rows that the forest is fitted on: held, and the most that one of them stands for.
+const FOREST_ROWS: usize = 1_024;
+const FOREST_STRIDE: usize = 8;
+/// Span of the reservoirs in points.
+const RESERVOIR_SPAN: usize = 8_000;
+const SHORT_WINDOW: usize = 8;
+const LONG_WINDOW: usize = 32;
+/// The window's length is chosen at these ages.
+const WIDTH_AGES: [u64; 4] = [WARM_UP, 200, 1_000, 5_000];
+/// Largest magnitude inside, in units of the first move.
+const MOST: f64 = 1e60;
+
+/// Where evidence comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Isolation forest on the feature vector.
+    Forest,
+    /// Nearest neighbours of the level features.
+    Level,
+    /// Nearest neighbours of the last 8 values.
+    ShortWindow,
+    /// Nearest neighbours of the last 32 values.
+    LongWindow,
+    /// Deviation from the season.
+    Season,
+    /// Deviation from the one-step prediction.
+    Step,
+    /// Shape of the newest window.
+    Shape,
+}
+
+/// All parts, in the order of [`Evidence::excess`], with their weight in the mean.
+pub(super) const PARTS: [(Part, f64); COUNT] = [
+    (Part::Forest, 0.5),
+    (Part::Level, 0.5),
+    (Part::ShortWindow, 1.0),
+    (Part::LongWindow, 1.0),
+    (Part::Season, 1.0),
+    (Part::Step, 1.0),
+    (Part::Shape, 1.0),
+];
+pub(super) const COUNT: usize = 7;
+
+/// What one point showed, in the units of the input.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence {
+    pub(super) value: f64,
+    /// The value in the metric's own frame.
+    pub(super) inner: f64,
+    pub(super) expected: f64,
+    /// Robust standard deviation of the residual.
+    pub(super) scale: f64,
+    /// Standardised residual.
+    pub(super) residual: f64,
+    /// Excess of each part over its own bulk.
+    pub(super) excess: [f64; COUNT],
+    /// Weighted mean of `ln(1 + excess)`.
+    pub(super) combined: f64,
+    pub(super) features: [f64; FEATURES],
+    pub(super) behaviour: Behaviour,
+    /// Change from the point before over the scale of changes.
+    pub(super) jump: f64,
+    pub(super) warming_up: bool,
+}
+
+/// The learned state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Core {
+    frame: Frame,
+    recent: Recent,
+    seasonal: Seasonal,
+    ridge: Ridge,
+    ridge_errors: Rolling,
+    shape: Shape,
+    features: Features,
+    level: Novelty,
+    short: Novelty,
+    long: Novelty,
+    rows: Trail,
+    forest: ForestState,
+    excess: Vec<Excess>,
+    tail: ResidualTail,
+    #[serde(with = "super::exact::one")]
+    mean_size: f64,
+    seen: u64,
+    learned: u64,
+    next_reservoir: u64,
+    next_shape: u64,
+    frozen: bool,
+}
+
+/// The metric's own origin and unit: its first value and the size of its first move (as a power of two).
+///
+/// Scores do not depend on the unit or the zero of a metric, and nothing inside overflows.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Frame {
+    origin: Option<f64>,
+    unit_exponent: Option<i32>,
+}
+
+/// The forest and the rows it was fitted on; a snapshot holds the rows, the forest follows from them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ForestState {
+    params: IsolationForestParams,
+    #[serde(with = "super::exact::f64s")]
+    rows: Vec<f64>,
+    fits: u64,
+    next: u64,
+    #[serde(skip)]
+    fitted: Option<IsolationForest>,
+}
+
+impl Core {
+    pub(super) fn new(step: Step, settings: &Settings) -> Self {
+        let params = settings.forest.params(mix(settings.seed, 3));
+        let (day, week) = settings.season.points(step);
+        let wanted = week.or(day).map_or(0, |points| 4 * points + 8).max(day.map_or(0, |d| 7 * d + 8));
+        let needed = day.or(week).map_or(0, |points| 7 * points + 8).min(MOST_HELD);
+        let held = wanted.min(LEAST_HELD).max(needed).max(LEAST_HELD);
+        let seed = settings.seed;
+        let scale_window = if step.secs_f64() < 60.0 { 300 } else { day.unwrap_or(300).clamp(24, 2_000) };
+        Self {
+            frame: Frame::default(),
+            recent: Recent::new(held),
+            seasonal: Seasonal::new(day, week, held),
+            ridge: Ridge::new(day, week, held),
+            ridge_errors: Rolling::new(scale_window),
+            shape: Shape::new(),
+            features: Features::new(64),
+            level: Novelty::new(LEVEL_FEATURES, 3),
+            short: Novelty::new(SHORT_WINDOW, 1),
+            long: Novelty::new(LONG_WINDOW, 1),
+            rows: Trail::new(FEATURES, FOREST_ROWS, FOREST_STRIDE, mix(seed, 1)),
+            forest: ForestState { params, rows: Vec::new(), fits: 0, next: WARM_UP, fitted: None },
+            excess: (0..COUNT as u64).map(|part| Excess::new(mix(seed, 10 + part))).collect(),
+            tail: ResidualTail::new(mix(seed, 2)),
+            mean_size: 0.0,
+            seen: 0,
+            learned: 0,
+            next_reservoir: WARM_UP,
+            next_shape: WARM_UP,
+            frozen: false,
+        }
+    }
+
+    /// Judges one value, then learns it. NaN counts as imputed; an imputed value is followed but not learned.
+    pub(super) fn push(&mut self, raw: f64, imputed: bool) -> Evidence {
+        let imputed = imputed || raw.is_nan();
+        let learn = !imputed && !self.frozen;
+        let expected = self.seasonal.expect(&self.recent);
+        let value = if raw.is_nan() { expected.value } else { self.frame.enter(raw) };
+        let prediction = self.ridge.predict(&self.recent);
+        let residual = (value - expected.value) / expected.scale;
+        let before = self.recent.lag(0);
+        self.recent.push(value);
+        let features = self.features.push(value, residual.clamp(-1e9, 1e9));
+        let step_error = (value - prediction).abs();
+        let step_scale = self.step_scale();
+        let raw_scores = self.raw_scores(&features, residual, step_error / step_scale);
+        let mut excess = [0.0; COUNT];
+        for ((excess, part), raw) in excess.iter_mut().zip(&self.excess).zip(raw_scores) {
+            *excess = part.of(raw);
+        }
+        let warming_up = self.learned < WARM_UP;
+        let (expected_raw, unit) = (self.frame.leave(expected.value), self.frame.unit());
+        let evidence = Evidence {
+            value: if raw.is_nan() { expected_raw } else { raw.clamp(f64::MIN, f64::MAX) },
+            inner: value,
+            expected: expected_raw,
+            scale: (expected.scale * unit).min(f64::MAX),
+            residual: residual.clamp(-1e9, 1e9),
+            excess,
+            combined: if warming_up { 0.0 } else { combine(&excess) },
+            features,
+            behaviour: self.features.behaviour(),
+            jump: before.map_or(0.0, |b| (value - b) / step_scale),
+            warming_up,
+        };
+        self.seasonal.follow(expected, value, learn);
+        self.seen += 1;
+        if learn {
+            self.learn(value, prediction, residual, &features, &raw_scores);
+        } else {
+            self.ridge.skip();
+        }
+        evidence
+    }
+
+    /// Stops learning: windows still move on, everything that was learned stays as it is.
+    pub(super) const fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// Points learned so far.
+    pub(super) const fn learned(&self) -> u64 {
+        self.learned
+    }
+
+    /// Tail of the standardised residual.
+    pub(super) const fn tail(&self) -> &ResidualTail {
+        &self.tail
+    }
+
+    /// Shares of the features in the forest's score; `None` before there is a forest.
+    pub(super) fn attribute(&self, features: &[f64; FEATURES]) -> Option<Vec<f64>> {
+        self.forest.fitted.as_ref()?.attribute(features).ok()
+    }
+
+    /// After a snapshot was read: checks the parts and grows the forest again. Says what is wrong.
+    pub(super) fn restore(&mut self) -> Result<(), &'static str> {
+        let sound = self.excess.len() == COUNT
+            && self.excess.iter().all(Excess::is_sound)
+            && [&self.level, &self.short, &self.long].iter().all(|n| n.is_sound())
+            && self.rows.is_sound()
+            && self.ridge.is_sound()
+            && self.shape.is_sound()
+            && self.seasonal.is_sound()
+            && self.tail.is_sound();
+        if !sound {
+            return Err("its parts do not fit together");
+        }
+        self.forest.grow();
+        Ok(())
+    }
+
+    fn step_scale(&self) -> f64 {
+        let errors = &self.ridge_errors;
+        if errors.len() < 20 {
+            return self.mean_size.max(1e-9);
+        }
+        1.4826 * errors.median() + 0.1 * errors.sd() + 1e-3 * self.mean_size + 1e-9
+    }
+
+    fn raw_scores(&self, features: &[f64; FEATURES], residual: f64, step: f64) -> [f64; COUNT] {
+        let mut window = Vec::with_capacity(64);
+        self.recent.window_into(0, SHORT_WINDOW, &mut window);
+        let short = self.short.distance(&window);
+        self.recent.window_into(0, LONG_WINDOW, &mut window);
+        let long = self.long.distance(&window);
+        self.recent.window_into(0, self.shape.width(), &mut window);
+        let shape = self.shape.distance(&mut window);
+        let forest = self.forest.fitted.as_ref().and_then(|f| f.score(features).ok()).unwrap_or(0.0);
+        let level = self.level.distance(&features[..LEVEL_FEATURES]);
+        [forest, level, short, long, residual.abs(), step, shape]
+    }
+
+    fn learn(&mut self, value: f64, prediction: f64, residual: f64, features: &[f64; FEATURES], raw: &[f64; COUNT]) {
+        self.learned += 1;
+        self.mean_size += (value.abs() - self.mean_size) * (1.0 / self.learned as f64).max(1e-5);
+        self.ridge.learn(prediction, value);
+        self.ridge_errors.push((value - prediction).abs());
+        self.rows.push(features);
+        if self.learned > SHORT_WINDOW as u64 {
+            self.tail.learn(residual.abs().min(1e9));
+        }
+        for (part, raw) in self.excess.iter_mut().zip(raw) {
+            part.learn(*raw);
+        }
+        self.rebuild();
+    }
+
+    fn rebuild(&mut self) {
+        let age = self.learned;
+        if WIDTH_AGES.contains(&age) {
+            self.shape.choose_width(&self.recent);
+            self.features.set_long(self.shape.width(), &self.recent);
+            self.next_shape = age;
+        }
+        if age >= self.next_shape {
+            self.shape.refit(&self.recent);
+            self.next_shape = age + 100.max(age / 10);
+        }
+        if age >= self.next_reservoir {
+            self.rebuild_reservoirs();
+            self.next_reservoir = age + 100.max((age - WARM_UP) / 20);
+        }
+        if age >= self.forest.next {
+            self.forest.rows = self.rows.values().collect();
+            self.forest.fits += 1;
+            self.forest.next = age + (age / 10).clamp(100, 5_000);
+            self.forest.grow();
+        }
+    }
+
+    fn rebuild_reservoirs(&mut self) {
+        let span = self.recent.len().min(RESERVOIR_SPAN);
+        let rows = span.min(super::novelty::RESERVOIR);
+        let (mut window, mut short, mut long) = (Vec::new(), Vec::new(), Vec::new());
+        for row in 0..rows {
+            let lag = span - 1 - row * span / rows;
+            self.recent.window_into(lag, SHORT_WINDOW, &mut window);
+            short.extend_from_slice(&window);
+            self.recent.window_into(lag, LONG_WINDOW, &mut window);
+            long.extend_from_slice(&window);
+        }
+        self.short.rebuild(&short);
+        self.long.rebuild(&long);
+        let level: Vec<f64> = self.rows.values().collect();
+        let level: Vec<f64> = level.chunks_exact(FEATURES).flat_map(|r| r[..LEVEL_FEATURES].iter().copied()).collect();
+        self.level.rebuild(&level);
+    }
+}
+
+impl Frame {
+    /// A value in the metric's own frame; the first value is 0, the first move between 1 and 2.
+    fn enter(&mut self, raw: f64) -> f64 {
+        let raw = raw.clamp(-1e307, 1e307);
+        let origin = *self.origin.get_or_insert(raw);
+        let moved = raw - origin;
+        if self.unit_exponent.is_none() && moved.abs() > 0.0 {
+            self.unit_exponent = Some((moved.abs().log2().floor() as i32).clamp(-1_000, 1_000));
+        }
+        (moved / self.unit()).clamp(-MOST, MOST)
+    }
+
+    fn unit(&self) -> f64 {
+        f64::from(self.unit_exponent.unwrap_or(0)).exp2()
+    }
+
+    fn leave(&self, value: f64) -> f64 {
+        (self.origin.unwrap_or(0.0) + value * self.unit()).clamp(f64::MIN, f64::MAX)
+    }
+}
+
+impl ForestState {
+    fn grow(&mut self) {
+        let params = self.params.with_seed(mix(self.params.seed(), self.fits));
+        let rows = self.rows.len() / FEATURES;
+        self.fitted = IsolationForest::fit_rows(params, &self.rows, FEATURES, rows).ok();
+    }
+}
+
+fn combine(excess: &[f64; COUNT]) -> f64 {
+    let weights: f64 = PARTS.iter().map(|(_, weight)| weight).sum();
+    PARTS.iter().zip(excess).map(|((_, weight), e)| weight * e.ln_1p()).sum::<f64>() / weights
+}

@@ -1,0 +1,103 @@
+//! Why a point is unusual, and which features said so.
+
+use super::core::{COUNT, Evidence, PARTS, Part};
+use super::features::{FEATURES, NAMES};
+use super::types::{Attribution, Direction, Reason};
+
+/// From this score on a point has reasons and an attribution.
+pub(super) const TELLING: f64 = 0.5;
+/// A standardised shift of the newest residuals that counts as a new level.
+const SHIFT: f64 = 3.0;
+/// Residuals so many times as variable as before.
+const MORE_VARIABLE: f64 = 3.0;
+/// A jump of so many scales of one-step errors.
+const JUMP: f64 = 6.0;
+
+/// Which way the value lies: outside its band, or within.
+pub(super) fn direction(value: f64, lower: f64, upper: f64) -> Direction {
+    if value > upper {
+        Direction::Above
+    } else if value < lower {
+        Direction::Below
+    } else {
+        Direction::Within
+    }
+}
+
+/// Reasons of an unusual point, most important first, at least one.
+pub(super) fn reasons(evidence: &Evidence, direction: Direction) -> Vec<Reason> {
+    let behaviour = evidence.behaviour;
+    let mut reasons = Vec::new();
+    let side = match direction {
+        Direction::Above => Some(Reason::AboveExpected),
+        Direction::Below => Some(Reason::BelowExpected),
+        Direction::Within => None,
+    };
+    reasons.extend(side);
+    if behaviour.short_level.abs() > SHIFT {
+        reasons.push(Reason::LevelShift);
+    } else if evidence.jump.abs() > JUMP {
+        reasons.push(Reason::SuddenChange);
+    }
+    if behaviour.long_is_full && behaviour.long_range <= 0.0 {
+        reasons.push(Reason::Flatline);
+    }
+    if side.is_none() && behaviour.short_spread > MORE_VARIABLE {
+        reasons.push(Reason::MoreVariable);
+    }
+    let pattern = strength(evidence, &[Part::ShortWindow, Part::LongWindow, Part::Shape]);
+    let simple = strength(evidence, &[Part::Season, Part::Step]);
+    if reasons.is_empty() || pattern > 2.0 * simple {
+        reasons.push(Reason::UnusualPattern);
+    }
+    reasons
+}
+
+/// Shares of features in the evidence, largest first, summing to 1. The forest's part is split by its paths.
+pub(super) fn attribution(evidence: &Evidence, forest: Option<&[f64]>) -> Vec<Attribution> {
+    let mut shares = [0.0; FEATURES];
+    let mut shapes = [0.0; 3];
+    for ((part, weight), excess) in PARTS.iter().zip(evidence.excess) {
+        let earned = weight * excess.ln_1p();
+        match part {
+            Part::Forest => spread(&mut shares, forest, earned),
+            Part::Level => spread(&mut shares, forest.map(|f| &f[..super::features::LEVEL_FEATURES]), earned),
+            Part::Season => shares[8] += earned,
+            Part::Step => shares[1] += earned,
+            Part::ShortWindow => shapes[0] += earned,
+            Part::LongWindow => shapes[1] += earned,
+            Part::Shape => shapes[2] += earned,
+        }
+    }
+    let names = NAMES.iter().chain(&["pattern_of_8_points", "pattern_of_32_points", "autocorrelation"]);
+    let shares = shares.into_iter().chain(shapes);
+    normalised(names.map(|name| (*name).to_owned()).zip(shares).collect())
+}
+
+/// Shares above zero, largest first, divided by their sum; one even share when nothing stands out.
+pub(super) fn normalised(shares: Vec<(String, f64)>) -> Vec<Attribution> {
+    let total: f64 = shares.iter().map(|(_, share)| share.max(0.0)).sum();
+    let count = shares.len() as f64;
+    let usable = total > 0.0 && total.is_finite();
+    let mut list: Vec<Attribution> = shares
+        .into_iter()
+        .map(|(feature, share)| Attribution { feature, share: if usable { share.max(0.0) / total } else { 1.0 / count } })
+        .filter(|a| a.share > 0.0)
+        .collect();
+    list.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.feature.cmp(&b.feature)));
+    list
+}
+
+fn strength(evidence: &Evidence, wanted: &[Part]) -> f64 {
+    let of: [f64; COUNT] = evidence.excess;
+    PARTS.iter().zip(of).filter(|((part, _), _)| wanted.contains(part)).map(|(_, e)| e.ln_1p()).fold(0.0, f64::max)
+}
+
+/// Splits `earned` by `weights`, evenly without them.
+fn spread(shares: &mut [f64; FEATURES], weights: Option<&[f64]>, earned: f64) {
+    let total: f64 = weights.map_or(0.0, |w| w.iter().sum());
+    match weights.filter(|_| total > 0.0) {
+        Some(weights) => shares.iter_mut().zip(weights).for_each(|(s, w)| *s += earned * w / total),
+        None => shares.iter_mut().for_each(|s| *s += earned / FEATURES as f64),
+    }
+}

@@ -1,0 +1,120 @@
+//! Novelty: how far a row is from its nearest neighbours among rows spread evenly over the past.
+
+use serde::{Deserialize, Serialize};
+
+/// Rows in the reservoir.
+pub(super) const RESERVOIR: usize = 256;
+/// Fewer rows than this say nothing.
+const FEWEST: usize = 5;
+
+/// A reservoir of scaled rows, column after column, and the distance to its k-th nearest row.
+///
+/// Columns are centred on their median and divided by a blend of interdecile range and standard deviation, both of the
+/// reservoir. The distance is the root of the mean squared difference.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Novelty {
+    width: usize,
+    nearest: usize,
+    rows: usize,
+    #[serde(with = "super::exact::f32s")]
+    columns: Vec<f32>,
+    #[serde(with = "super::exact::f64s")]
+    centre: Vec<f64>,
+    #[serde(with = "super::exact::f64s")]
+    per_unit: Vec<f64>,
+}
+
+impl Novelty {
+    pub(super) fn new(width: usize, nearest: usize) -> Self {
+        Self { width, nearest, rows: 0, columns: Vec::new(), centre: Vec::new(), per_unit: Vec::new() }
+    }
+
+    /// Takes up to 256 of the `rows` (row-major), evenly spread, as the new reservoir.
+    pub(super) fn rebuild(&mut self, rows: &[f64]) {
+        let held = rows.len() / self.width;
+        self.rows = held.min(RESERVOIR);
+        self.columns.clear();
+        self.centre.clear();
+        self.per_unit.clear();
+        for column in 0..self.width {
+            let picked = (0..self.rows).map(|r| rows[(r * held / self.rows) * self.width + column]);
+            let values: Vec<f64> = picked.collect();
+            let (centre, per_unit) = scale(&values);
+            self.columns.extend(values.iter().map(|v| narrow((v - centre) * per_unit)));
+            self.centre.push(centre);
+            self.per_unit.push(per_unit);
+        }
+    }
+
+    /// Distance to the k-th nearest row; 0 while there are fewer than five.
+    pub(super) fn distance(&self, row: &[f64]) -> f64 {
+        if self.rows < FEWEST {
+            return 0.0;
+        }
+        let mut sums = [0.0_f32; RESERVOIR];
+        let sums = &mut sums[..self.rows];
+        let scales = self.centre.iter().zip(&self.per_unit);
+        for ((value, (centre, per_unit)), column) in row.iter().zip(scales).zip(self.columns.chunks_exact(self.rows)) {
+            let query = narrow((value - centre) * per_unit);
+            for (sum, held) in sums.iter_mut().zip(column) {
+                let difference = query - held;
+                *sum += difference * difference;
+            }
+        }
+        let mut best = [f32::MAX; 3];
+        for sum in sums {
+            if *sum < best[2] {
+                best[2] = *sum;
+                best.sort_unstable_by(f32::total_cmp);
+            }
+        }
+        (f64::from(best[self.nearest.clamp(1, 3) - 1]) / self.width as f64).sqrt()
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        let columns = if self.rows == 0 { 0 } else { self.width };
+        self.width > 0
+            && self.rows <= RESERVOIR
+            && self.columns.len() == self.rows * columns
+            && self.centre.len() == self.per_unit.len()
+    }
+}
+
+fn scale(values: &[f64]) -> (f64, f64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let n = sorted.len();
+    let at = |share: f64| sorted.get((share * n.saturating_sub(1) as f64) as usize).copied().unwrap_or(0.0);
+    let median = sorted.get(n / 2).copied().unwrap_or(0.0);
+    let mean = sorted.iter().sum::<f64>() / n.max(1) as f64;
+    let sd = (sorted.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n.max(1) as f64).sqrt();
+    let unit = 0.5 * (at(0.9) - at(0.1)) / 1.28 + 0.5 * sd + 1e-9 + 1e-4 * median.abs();
+    (median, unit.recip())
+}
+
+fn narrow(value: f64) -> f32 {
+    value.clamp(-1e9, 1e9) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_was_seen_is_near_and_one_that_was_not_is_far() {
+        let mut novelty = Novelty::new(2, 1);
+        let rows: Vec<f64> = (0..100).flat_map(|i| [f64::from(i % 10), f64::from(i % 7)]).collect();
+        assert!(novelty.distance(&[3.0, 3.0]).abs() < 1e-12, "no reservoir, nothing to say");
+        novelty.rebuild(&rows);
+        assert!(novelty.distance(&[3.0, 3.0]) < 1e-3);
+        assert!(novelty.distance(&[100.0, 3.0]) > 5.0);
+    }
+
+    #[test]
+    fn the_constant_past_is_left_by_any_move() {
+        let mut novelty = Novelty::new(1, 1);
+        novelty.rebuild(&[0.0; 50]);
+        assert!(novelty.distance(&[0.0]).abs() < 1e-12);
+        assert!(novelty.distance(&[1.0]) > 1e6);
+    }
+}

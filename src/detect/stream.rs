@@ -1,0 +1,238 @@
+//! The detector of one series: score, then learn, point after point.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::combine::Calibration;
+use super::core::{Core, Evidence, WARM_UP};
+use super::error::DetectError;
+use super::explain;
+use super::settings::{Settings, Watch};
+use super::types::{Attribution, PointScore, Reason, Scores, score_of};
+use crate::series::{Series, Step};
+
+/// Version of the snapshot; another one is refused.
+const FORMAT: u32 = 1;
+/// Share of the newest point in the evidence; the rest is the mean of the last three.
+const NEWEST: f64 = 0.75;
+
+/// A streaming detector for one series of a regular step.
+///
+/// Causal: a score depends on the points up to its own. The state is bounded: about a week of values (at most 24,000), a
+/// thousand rows of features and a thousand values of each part's past. One point costs O(1) amortised.
+///
+/// `serde` stores the whole state; a detector that was read back goes on exactly as the one that was written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Snapshot", into = "Snapshot")]
+pub struct SeriesDetector {
+    settings: Settings,
+    step: Step,
+    core: Core,
+    judge: Judge,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Snapshot {
+    format: u32,
+    settings: Settings,
+    step: Step,
+    core: Core,
+    judge: Judge,
+}
+
+/// What turns evidence into a decision, for series and entities alike.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Judge {
+    calibration: Calibration,
+    #[serde(with = "super::exact::f64s")]
+    last: Vec<f64>,
+    frozen: bool,
+}
+
+impl SeriesDetector {
+    /// A detector that has seen nothing yet.
+    #[must_use]
+    pub fn new(step: Step, settings: &Settings) -> Self {
+        Self { settings: settings.clone(), step, core: Core::new(step, settings), judge: Judge::new(step) }
+    }
+
+    /// Judges the point at `at`, then learns it. Points come in time order, one for each step.
+    ///
+    /// NaN counts as imputed. An imputed point keeps the clock of the season going, is not learned, and never alerts.
+    pub fn push(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
+        let imputed = imputed || value.is_nan();
+        let p_star = self.p_star();
+        let reach = self.core.tail().size_at(p_star);
+        let evidence = self.core.push(value, imputed);
+        let (lower, upper) = band(&evidence, reach);
+        let direction = explain::direction(evidence.value, lower, upper);
+        let unwanted = unwanted(self.settings.direction, evidence.residual);
+        let counts = !imputed && !evidence.warming_up;
+        let p_value = self.judge.p_value(if counts { evidence.combined } else { 0.0 }, counts);
+        let p_value = if unwanted { 1.0 } else { p_value };
+        let score = score_of(p_value, p_star);
+        let telling = counts && score >= explain::TELLING;
+        let reasons = match (imputed, evidence.warming_up) {
+            (true, _) => vec![Reason::Missing],
+            (false, true) => vec![Reason::WarmingUp],
+            _ if telling => explain::reasons(&evidence, direction),
+            _ => Vec::new(),
+        };
+        PointScore {
+            at,
+            value: evidence.value,
+            expected: evidence.expected,
+            lower,
+            upper,
+            p_value,
+            score,
+            is_anomaly: counts && score >= 1.0,
+            direction,
+            confidence: self.confidence(),
+            imputed,
+            reasons,
+            attribution: if telling { self.attribution(&evidence) } else { Vec::new() },
+        }
+    }
+
+    /// Stops learning for good: windows still move with the values, all that was learned stays.
+    pub const fn freeze(&mut self) {
+        self.core.freeze();
+        self.judge.freeze();
+    }
+
+    /// Time between two points.
+    #[must_use]
+    pub const fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Settings it was made with.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The decision boundary as a probability.
+    #[must_use]
+    pub fn p_star(&self) -> f64 {
+        self.settings.false_alarms.p_star(self.step)
+    }
+
+    /// How far judgements can be trusted by now, 0 to 1: 0 at first, 1/2 after 250 points, 0.8 after 1,000.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        confidence(self.core.learned())
+    }
+
+    fn attribution(&self, evidence: &Evidence) -> Vec<Attribution> {
+        let shares = self.core.attribute(&evidence.features);
+        explain::attribution(evidence, shares.as_deref())
+    }
+}
+
+/// Scores of a whole series: [`SeriesDetector::push`] for each point.
+///
+/// # Errors
+/// None today; a refusal of the series by its nature would be one.
+pub fn score_series(series: &Series, settings: &Settings) -> Result<Scores, DetectError> {
+    score_series_until(series, None, settings)
+}
+
+/// The same, learning only from points at or before `train_until`; `None` learns from all.
+///
+/// # Errors
+/// None today; a refusal of the series by its nature would be one.
+pub fn score_series_until(
+    series: &Series,
+    train_until: Option<Timestamp>,
+    settings: &Settings,
+) -> Result<Scores, DetectError> {
+    let mut detector = SeriesDetector::new(series.step(), settings);
+    let mut points = Vec::with_capacity(series.len());
+    for (index, (value, imputed)) in series.values().iter().zip(series.imputed()).enumerate() {
+        let at = series.time_at(index);
+        if train_until.is_some_and(|until| at > until) {
+            detector.freeze();
+        }
+        points.push(detector.push(at, *value, *imputed));
+    }
+    Ok(Scores { name: series.name().to_owned(), unit: series.unit(), p_star: detector.p_star(), points })
+}
+
+impl Judge {
+    pub(super) fn new(step: Step) -> Self {
+        Self { calibration: Calibration::new(step), last: Vec::new(), frozen: false }
+    }
+
+    /// The p-value of a point's evidence; `counts` says whether the point may be judged and learned.
+    pub(super) fn p_value(&mut self, evidence: f64, counts: bool) -> f64 {
+        if self.last.len() >= 3 {
+            self.last.remove(0);
+        }
+        self.last.push(evidence);
+        let mean = self.last.iter().sum::<f64>() / self.last.len() as f64;
+        let gathered = NEWEST * evidence + (1.0 - NEWEST) * mean;
+        if !counts {
+            return 1.0;
+        }
+        let p_value = self.calibration.p_value(gathered);
+        if !self.frozen {
+            self.calibration.learn(gathered);
+        }
+        p_value
+    }
+
+    pub(super) const fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.calibration.is_sound() && self.last.len() <= 3 && self.last.iter().all(|v| v.is_finite())
+    }
+}
+
+/// The band around the expected value that is left with probability `p*` by the residual alone; finite, in order.
+pub(super) fn band(evidence: &Evidence, reach: f64) -> (f64, f64) {
+    let reach = (reach.max(1.0) * evidence.scale).min(f64::MAX);
+    ((evidence.expected - reach).max(f64::MIN), (evidence.expected + reach).min(f64::MAX))
+}
+
+/// Whether the residual points to the side that is not watched.
+pub(super) fn unwanted(watch: Watch, residual: f64) -> bool {
+    match watch {
+        Watch::Both => false,
+        Watch::Above => residual <= 0.0,
+        Watch::Below => residual >= 0.0,
+    }
+}
+
+/// `n / (n + 250)`, 0 during the warm-up's first point.
+pub(super) fn confidence(learned: u64) -> f64 {
+    let n = learned.saturating_sub(1) as f64;
+    n / (n + 5.0 * WARM_UP as f64)
+}
+
+impl From<SeriesDetector> for Snapshot {
+    fn from(detector: SeriesDetector) -> Self {
+        let SeriesDetector { settings, step, core, judge } = detector;
+        Self { format: FORMAT, settings, step, core, judge }
+    }
+}
+
+impl TryFrom<Snapshot> for SeriesDetector {
+    type Error = DetectError;
+
+    fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
+        let Snapshot { format, settings, step, mut core, judge } = snapshot;
+        if format != FORMAT {
+            return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
+        }
+        if !judge.is_sound() {
+            return Err(DetectError::Snapshot("its calibration is out of range".to_owned()));
+        }
+        core.restore().map_err(|what| DetectError::Snapshot(what.to_owned()))?;
+        Ok(Self { settings, step, core, judge })
+    }
+}
