@@ -1,4 +1,5 @@
 //! Speed of forecasting: the seasonal fit, the pool, and sample paths far ahead.
+#![expect(clippy::expect_used, reason = "a bench has nobody to report to")]
 
 use std::f64::consts::TAU;
 use std::hint::black_box;

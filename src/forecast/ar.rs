@@ -7,7 +7,7 @@
 
 use super::linear::Cholesky;
 use super::pool::{Problem, Runs};
-use super::stats::{deviation, differences, mean, robust_deviation};
+use super::stats::{deviation, differences, is_positive, mean, robust_deviation};
 
 /// Penalties tried.
 const PENALTIES: [f64; 8] = [1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0];
@@ -34,7 +34,7 @@ pub(super) fn run(problem: &Problem<'_>, x: &[f64], target: Target) -> Option<Ru
     let lags = lags(problem.seasons, series.len());
     let first = *lags.last()?;
     let (centre, spread) = (mean(&series), deviation(&series));
-    if !(spread > 0.0) || series.len() < first + MIN_ROWS {
+    if !is_positive(spread) || series.len() < first + MIN_ROWS {
         return None;
     }
     let z: Vec<f64> = series.iter().map(|value| (value - centre) / spread).collect();
@@ -230,7 +230,7 @@ impl Sums {
         let (width, count) = (self.width, self.width - 2);
         let at = |i: usize, j: usize| self.sums[i * width + j];
         let total = at(count + 1, count + 1);
-        if !(total > 0.0) {
+        if !is_positive(total) {
             return None;
         }
         let means: Vec<f64> = (0..count).map(|i| at(count + 1, i) / total).collect();

@@ -7,8 +7,9 @@ use super::seasonality::needed_points;
 use super::stats::mean;
 use super::{Because, Model, ModelChoice, Settings, Share};
 
-/// A single model is taken instead of the combination when its error is below this share of the combination's.
-const CLEARLY_BETTER: f64 = 0.7;
+/// A single model is taken instead of the combination when its error is below this share of the combination's over the
+/// same origins.
+const CLEARLY_BETTER: f64 = 0.5;
 
 /// Seasons of a problem, and what is known about those that are missing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +25,8 @@ pub(super) struct Seasons {
 pub(super) struct Decision {
     pub(super) model: Model,
     pub(super) because: Vec<Because>,
+    /// Seasons that the model follows, ascending.
+    pub(super) seasons: Vec<usize>,
     pub(super) runs: Runs,
     /// Whether errors are to be calibrated in logarithms.
     pub(super) log: bool,
@@ -32,17 +35,17 @@ pub(super) struct Decision {
 /// Runs what `choice` asks for; falls back visibly.
 pub(super) fn decide(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settings: &Settings) -> Decision {
     match choice {
-        ModelChoice::Auto => automatic(problem, seasons),
+        ModelChoice::Auto => automatic(problem, seasons, settings),
         named => by_name(problem, named, seasons, settings),
     }
 }
 
-fn automatic(problem: &Problem<'_>, seasons: &Seasons) -> Decision {
+fn automatic(problem: &Problem<'_>, seasons: &Seasons, settings: &Settings) -> Decision {
     let points = problem.values.len();
     if problem.cuts.is_empty() {
         return naive(problem, vec![Because::TooShort { points, needed: 8 }]);
     }
-    let members = members(problem, seasons);
+    let members = members(problem, seasons, settings.decomposition_in_auto);
     let candidates: Vec<Candidate> =
         members.into_iter().filter_map(|member| member.run(problem, &seasons.used).ok()).collect();
     let scale = scale(problem, seasons);
@@ -50,7 +53,11 @@ fn automatic(problem: &Problem<'_>, seasons: &Seasons) -> Decision {
         return naive(problem, vec![Because::TooShort { points, needed: 8 }]);
     };
     let pooled = pool(problem, &candidates);
-    let (single, together) = (best.error.unwrap_or(f64::MAX) / scale, pooled.error.unwrap_or(f64::MAX) / scale);
+    let same_origins: Vec<Option<Vec<f64>>> = (pooled.runs.back.iter().zip(&best.runs.back))
+        .map(|(together, alone)| if alone.is_some() { together.clone() } else { None })
+        .collect();
+    let single = best.error.unwrap_or(f64::MAX) / scale;
+    let together = problem.error(&same_origins).unwrap_or(f64::MAX) / scale;
     let mut because = if candidates.len() == 1 || single < CLEARLY_BETTER * together {
         vec![Because::BestBacktest { mase: single, runner_up: together }]
     } else {
@@ -60,13 +67,13 @@ fn automatic(problem: &Problem<'_>, seasons: &Seasons) -> Decision {
         because.push(Because::NoSeason);
     }
     if matches!(because.first(), Some(Because::BestBacktest { .. })) {
-        return Decision { model: best.member.model(), because, log: best.member.is_log(), runs: best.runs.clone() };
+        return single_decision(problem, seasons, best.clone(), because);
     }
     let logs: f64 = candidates.iter().zip(&pooled.weights).filter(|(c, _)| c.member.is_log()).map(|(_, w)| w).sum();
-    Decision { model: Model::Combination, because, log: logs > 0.5, runs: pooled.runs }
+    Decision { model: Model::Combination, because, seasons: seasons.used.clone(), log: logs > 0.5, runs: pooled.runs }
 }
 
-fn members(problem: &Problem<'_>, seasons: &Seasons) -> Vec<Member> {
+fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec<Member> {
     let values = problem.values;
     let positive = values.iter().all(|value| *value > 0.0);
     let longest = problem.seasons.last().copied().unwrap_or(1);
@@ -86,6 +93,9 @@ fn members(problem: &Problem<'_>, seasons: &Seasons) -> Vec<Member> {
         members.push(if longest > 1 { Member::MstlEts } else { Member::Ets });
     } else if positive {
         members.push(Member::Ar { target: Target::Difference, log: true });
+    }
+    if decomposition && !seasons.used.is_empty() && !problem.is_long() {
+        members.push(Member::MstlEts);
     }
     if values.len() < 48 {
         members.push(Member::Ets);
@@ -132,19 +142,33 @@ fn by_name(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settin
         }
     }
     if let Some(best) = working.into_iter().min_by(by_error) {
-        return Decision { model, because, log: best.member.is_log(), runs: best.runs };
+        return single_decision(problem, seasons, best, because);
     }
     let failed = Because::ModelFailed { model, message: failure };
     match shortest.map(|season| Member::Seasonal(season).run(problem, &seasons.used)) {
-        Some(Ok(seasonal)) => {
-            Decision { model: Model::SeasonalNaive, because: vec![failed], log: false, runs: seasonal.runs }
-        }
+        Some(Ok(seasonal)) => single_decision(problem, seasons, seasonal, vec![failed]),
         _ => naive(problem, vec![failed]),
     }
 }
 
+fn single_decision(problem: &Problem<'_>, known: &Seasons, made_by: Candidate, because: Vec<Because>) -> Decision {
+    let seasons = match made_by.member {
+        Member::Naive | Member::Ets => Vec::new(),
+        Member::Seasonal(season) | Member::Drift(season) | Member::HoltWinters { season, .. } => vec![season],
+        Member::MstlEts => known.used.clone(),
+        Member::Ar { .. } => problem.seasons.to_vec(),
+    };
+    Decision {
+        model: made_by.member.model(),
+        because,
+        seasons: seasons.into_iter().filter(|season| *season > 1).collect(),
+        log: made_by.member.is_log(),
+        runs: made_by.runs,
+    }
+}
+
 fn naive(problem: &Problem<'_>, because: Vec<Because>) -> Decision {
-    Decision { model: Model::Naive, because, log: false, runs: super::naive::run_naive(problem) }
+    Decision { model: Model::Naive, because, seasons: Vec::new(), log: false, runs: super::naive::run_naive(problem) }
 }
 
 fn by_error(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {

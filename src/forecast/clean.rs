@@ -1,5 +1,7 @@
 //! Isolated wild values, which would sit in the lags of every model for a season.
 
+use super::stats::is_positive;
+
 /// Fewest points before anything counts as wild.
 const MIN_POINTS: usize = 30;
 /// Longest excursion.
@@ -22,7 +24,7 @@ pub(super) fn without_excursions(values: &mut [f64]) -> Vec<usize> {
     let (low, high) = (sorted[edge], sorted[n - 1 - edge]);
     let width = high - low;
     let wild: Vec<usize> = (0..n).filter(|i| values[*i] < low - width || values[*i] > high + width).collect();
-    if !(width > 0.0) || wild.is_empty() || wild.len() as f64 > (SHARE * n as f64).max(1.0) {
+    if !is_positive(width) || wild.is_empty() || wild.len() as f64 > (SHARE * n as f64).max(1.0) {
         return Vec::new();
     }
     let mut replaced = Vec::new();
@@ -34,9 +36,9 @@ pub(super) fn without_excursions(values: &mut [f64]) -> Vec<usize> {
         }
         let after = values[last + 1];
         let before = if first > 0 { values[first - 1] } else { after };
-        for index in first..=last {
-            let share = (index - first + 1) as f64 / (run.len() + 1) as f64;
-            values[index] = before + share * (after - before);
+        for (place, index) in run.iter().enumerate() {
+            let share = (place + 1) as f64 / (run.len() + 1) as f64;
+            values[*index] = before + share * (after - before);
         }
         replaced.extend_from_slice(run);
     }

@@ -5,7 +5,7 @@
 
 use super::nelder_mead::minimise;
 use super::pool::{Problem, Runs};
-use super::stats::{deviation, differences, mean, robust_deviation};
+use super::stats::{deviation, differences, is_positive, mean, robust_deviation};
 
 /// Innovations are clipped at this many robust deviations.
 const CLIP: f64 = 4.0;
@@ -25,7 +25,7 @@ struct Smoothing {
 pub(super) fn run(problem: &Problem<'_>, x: &[f64], season: usize) -> Option<Runs> {
     let season = season.max(1);
     let (centre, spread) = (mean(x), deviation(x));
-    if !(spread > 0.0) || x.len() < 2 * season + 3 {
+    if !is_positive(spread) || x.len() < 2 * season + 3 {
         return None;
     }
     let z: Vec<f64> = x.iter().map(|value| (value - centre) / spread).collect();

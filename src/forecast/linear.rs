@@ -1,5 +1,7 @@
 //! Dense symmetric systems: the one piece of linear algebra that ridge regression needs.
 
+use super::stats::is_positive;
+
 /// Lower Cholesky factor of a symmetric positive definite matrix.
 #[derive(Debug, Clone)]
 pub(super) struct Cholesky {
@@ -20,7 +22,7 @@ impl Cholesky {
                 let dot: f64 = row[..j].iter().zip(&other[..j]).map(|(a, b)| a * b).sum();
                 let rest = row[j] - dot;
                 let value = if i == j {
-                    if !(rest > 1e-14) {
+                    if !is_positive(rest - 1e-14) {
                         return None;
                     }
                     rest.sqrt()

@@ -14,12 +14,15 @@ use augurs::{Fit, Predict};
 
 use super::linear::Cholesky;
 use super::pool::{Problem, Runs};
-use super::stats::{deviation, mean};
+use super::stats::{deviation, is_positive, mean};
 
 /// Fewest points of an ETS fit.
 pub(super) const MIN_POINTS: usize = 16;
 /// ETS looks at this many points at the end, or half of the history when that is more.
-const ETS_POINTS: usize = 1_000;
+const ETS_POINTS: usize = 500;
+/// Points decomposed in all origins together, and fewest origins.
+const DECOMPOSED_POINTS: usize = 6000;
+const MIN_ORIGINS: usize = 3;
 
 /// Forecasts by MSTL and ETS, or by ETS alone without seasons. The text says what failed.
 pub(super) fn run(problem: &Problem<'_>, seasons: &[usize]) -> Result<Runs, String> {
@@ -28,25 +31,30 @@ pub(super) fn run(problem: &Problem<'_>, seasons: &[usize]) -> Result<Runs, Stri
         return Err(format!("{} points are fewer than the {MIN_POINTS} that ETS needs", x.len()));
     }
     let (centre, spread) = (mean(x), deviation(x));
-    if !(spread > 0.0) {
+    if !is_positive(spread) {
         return Err("the history is constant".to_owned());
     }
     let z: Vec<f64> = x.iter().map(|value| (value - centre) / spread).collect();
     let whole = decompose(&z, seasons)?;
-    let skipped = z.len() - z.len().min(ETS_POINTS.max(z.len() / 2));
+    let skipped = z.len() - z.len().min(ETS_POINTS);
     let fitted = fit_ets(&whole.level[skipped..], problem.horizon)?;
     let back_to_units = |path: Vec<f64>| path.into_iter().map(|value| value * spread + centre).collect();
     let ahead = back_to_units(whole.with_season(fitted.ahead));
     let from_origin = |cut: usize| -> Option<Vec<f64>> {
         let part = decompose(&z[..cut], seasons).ok()?;
-        let level = part.level.get(skipped..).filter(|level| level.len() >= MIN_POINTS)?;
-        let path = match &fitted.recursion {
-            Some(recursion) => recursion.ahead(level, problem.span),
-            None => fit_ets(level, problem.span).ok()?.ahead,
+        let newest = part.level.get(skipped..).filter(|level| level.len() >= MIN_POINTS);
+        let path = match (&fitted.recursion, newest) {
+            (Some(recursion), Some(level)) => recursion.ahead(level, problem.span),
+            (Some(recursion), None) => recursion.at_rest(*part.level.first()?).ahead(&part.level, problem.span),
+            (None, level) => fit_ets(level?, problem.span).ok()?.ahead,
         };
         Some(back_to_units(part.with_season(path)))
     };
-    let back = problem.cuts.iter().map(|cut| from_origin(*cut)).collect();
+    // decompositions are what costs: long histories are decomposed from fewer, evenly spread origins
+    let affordable = if seasons.is_empty() { usize::MAX } else { (DECOMPOSED_POINTS / x.len()).max(MIN_ORIGINS) };
+    let stride = problem.cuts.len().div_ceil(affordable).max(1);
+    let back = problem.cuts.iter().enumerate().map(|(j, cut)| if j % stride == 0 { from_origin(*cut) } else { None });
+    let back = back.collect();
     Ok(Runs { ahead, back })
 }
 
@@ -174,6 +182,11 @@ impl Recursion {
         sound.then_some(Self { alpha, beta, phi, level, rise })
     }
 
+    /// The same parameters, at rest at `level`: for histories that end before the ETS fit began.
+    const fn at_rest(self, level: f64) -> Self {
+        Self { level, rise: 0.0, ..self }
+    }
+
     fn ahead(mut self, z: &[f64], steps: usize) -> Vec<f64> {
         for value in &z[1..] {
             let expected = self.level + self.rise;
@@ -204,7 +217,7 @@ fn least_squares<const D: usize>(rows: impl Iterator<Item = (f64, [f64; D])>) ->
         }
     }
     let size = (0..D).map(|i| matrix[i * D + i]).fold(0.0, f64::max);
-    if !(size > 0.0) {
+    if !is_positive(size) {
         return None;
     }
     matrix.iter_mut().chain(right.iter_mut()).for_each(|value| *value /= size);

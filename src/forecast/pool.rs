@@ -62,7 +62,6 @@ pub(super) struct Pooled {
     pub(super) runs: Runs,
     /// One weight for each candidate, adding up to 1.
     pub(super) weights: Vec<f64>,
-    pub(super) error: Option<f64>,
 }
 
 impl<'a> Problem<'a> {
@@ -217,8 +216,7 @@ pub(super) fn pool(problem: &Problem<'_>, candidates: &[Candidate]) -> Pooled {
             (!paths.is_empty()).then(|| median_path(problem.span, paths.into_iter()))
         })
         .collect();
-    let error = problem.error(&back);
-    Pooled { runs: Runs { ahead, back }, weights, error }
+    Pooled { runs: Runs { ahead, back }, weights }
 }
 
 fn weights(problem: &Problem<'_>, candidates: &[Candidate]) -> Vec<f64> {

@@ -14,8 +14,8 @@ use super::{paths, seasonality};
 ///
 /// The central path stays within a quarter of the history's range around it (farther ahead: as far as the range repeated at the
 /// same pace), and at or above 0 when all of the history is. Intervals are calibrated on forecasts from earlier
-/// origins, grow with level and horizon, and hold the central path. Horizons beyond a quarter of the history cannot be
-/// checked to their end: their intervals grow as a random walk's, and callers do well to resample the history to a
+/// origins, grow with level and horizon (in logarithms where those fit better), and hold the central path. Horizons beyond a quarter of the history cannot be
+/// checked to their end: their intervals grow faster than a random walk's, and callers do well to resample the history to a
 /// longer step. For a horizon within what was checked all is O(points); paths cost O(paths × steps).
 ///
 /// # Errors
@@ -65,7 +65,7 @@ pub fn forecast_with(series: &Series, request: &Request, settings: &Settings) ->
     if !wild.is_empty() {
         decision.because.push(Because::OutliersIgnored { points: wild.len() });
     }
-    Ok(assemble(series, request, &problem, decision, seasons, scale))
+    Ok(assemble(series, request, &problem, decision, scale))
 }
 
 fn check(request: &Request, settings: &Settings) -> Result<(), ForecastError> {
@@ -125,15 +125,8 @@ fn sorted_levels(request: &Request) -> Vec<f64> {
     levels
 }
 
-fn assemble(
-    series: &Series,
-    request: &Request,
-    problem: &Problem<'_>,
-    decision: Decision,
-    seasons: Seasons,
-    scale: Scale,
-) -> Forecast {
-    let Decision { model, mut because, runs, log } = decision;
+fn assemble(series: &Series, request: &Request, problem: &Problem<'_>, decision: Decision, scale: Scale) -> Forecast {
+    let Decision { model, mut because, seasons, runs, log } = decision;
     let calibration = Calibration::new(problem, &runs, log);
     let floor = if problem.values.iter().all(|value| *value >= 0.0) { 0.0 } else { f64::NEG_INFINITY };
     let centre = &runs.ahead;
@@ -164,7 +157,7 @@ fn assemble(
     };
     Forecast {
         mean: centre.iter().map(|value| scale.up(*value)).collect(),
-        seasons: if model == Model::Naive { Vec::new() } else { seasons.used },
+        seasons,
         bands,
         paths,
         ..empty(series, model, because)

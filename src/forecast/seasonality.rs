@@ -8,7 +8,7 @@
 use crate::series::Step;
 
 use super::Settings;
-use super::stats::{mean, median, robust_deviation};
+use super::stats::{is_positive, mean, median, robust_deviation};
 
 /// A season that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -135,7 +135,7 @@ fn adjusted_strength(values: &[f64], phases: &[f64]) -> f64 {
     let total: f64 = values.iter().map(|value| (value - centre).powi(2)).sum();
     let left: f64 =
         values.iter().enumerate().map(|(index, value)| (value - centre - phases[index % phases.len()]).powi(2)).sum();
-    if !(total > 0.0) || n <= s + 1.0 {
+    if !is_positive(total) || n <= s + 1.0 {
         return 0.0;
     }
     (1.0 - (left / (n - s)) / (total / (n - 1.0))).clamp(0.0, 1.0)

@@ -23,6 +23,9 @@ pub struct Settings {
     pub max_season_points: usize,
     /// Rolling origins that weigh models and calibrate intervals, 1 to 100. Default 12.
     pub origins: usize,
+    /// Whether MSTL with ETS joins the automatic combination of seasonal series: about 1 % less error for three times the
+    /// time. Default true. Horizons beyond a quarter of the history use it anyway.
+    pub decomposition_in_auto: bool,
     /// Sample paths when they are wanted, 0 to 10,000. Default 500.
     pub paths: usize,
     /// Longest horizon, steps. Default 100,000. Resample to a longer step for horizons far beyond the history.
@@ -54,6 +57,7 @@ impl Default for Settings {
             max_points: 2_000,
             max_season_points: 8_064,
             origins: 12,
+            decomposition_in_auto: true,
             paths: 500,
             max_horizon_steps: 100_000,
             max_path_values: 20_000_000,

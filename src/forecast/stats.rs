@@ -1,5 +1,10 @@
 //! Small statistics that several models need.
 
+/// Whether `value` is above 0; NaN is not.
+pub(super) fn is_positive(value: f64) -> bool {
+    value > 0.0
+}
+
 /// Arithmetic mean; 0 for no values.
 pub(super) fn mean(values: &[f64]) -> f64 {
     if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
@@ -71,23 +76,30 @@ pub(super) fn weighted_quantile(sorted: &[(f64, f64)], at: f64) -> f64 {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn near(got: f64, want: f64) {
+        assert!((got - want).abs() < 1e-12, "{got} is not {want}");
+    }
+
     #[test]
     fn statistics_of_small_samples() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(&[]), 0.0);
-        assert_eq!(deviation(&[1.0, 3.0]), 1.0);
-        assert_eq!(robust_deviation(&[1.0, 1.0, 2.0, 100.0]), 1.4826 * 0.5);
-        assert_eq!(range(&[2.0, -1.0, 5.0]), (-1.0, 5.0));
+        near(median(&[3.0, 1.0, 2.0]), 2.0);
+        near(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        near(median(&[]), 0.0);
+        near(deviation(&[1.0, 3.0]), 1.0);
+        near(robust_deviation(&[1.0, 1.0, 2.0, 100.0]), 1.4826 * 0.5);
+        let (low, high) = range(&[2.0, -1.0, 5.0]);
+        near(low, -1.0);
+        near(high, 5.0);
     }
 
     #[test]
     fn the_weighted_median_follows_the_weight() {
         let even = [(1.0, 1.0), (2.0, 1.0), (3.0, 1.0)];
-        assert_eq!(weighted_quantile(&even, 0.5), 2.0);
-        assert_eq!(weighted_quantile(&[(1.0, 1.0), (2.0, 1.0)], 0.5), 1.5);
-        assert_eq!(weighted_quantile(&[(1.0, 9.0), (2.0, 1.0)], 0.05), 1.0);
-        assert_eq!(weighted_quantile(&[(1.0, 9.0), (2.0, 1.0)], 1.0), 2.0);
-        assert_eq!(weighted_quantile(&[], 0.5), 0.0);
+        near(weighted_quantile(&even, 0.5), 2.0);
+        near(weighted_quantile(&[(1.0, 1.0), (2.0, 1.0)], 0.5), 1.5);
+        near(weighted_quantile(&[(1.0, 9.0), (2.0, 1.0)], 0.05), 1.0);
+        near(weighted_quantile(&[(1.0, 9.0), (2.0, 1.0)], 1.0), 2.0);
+        near(weighted_quantile(&[], 0.5), 0.0);
     }
 }

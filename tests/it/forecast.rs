@@ -1,4 +1,5 @@
 //! Tests of `forecast`: against references, under transformations, and on hostile data.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::f64::consts::TAU;
 
@@ -254,6 +255,17 @@ fn the_combination_shows_its_shares() {
     assert!((shares.iter().map(|share| share.weight).sum::<f64>() - 1.0).abs() < 1e-9);
     assert!(shares.windows(2).all(|pair| pair[0].weight >= pair[1].weight));
     assert_eq!(made.seasons, [24]);
+}
+
+#[test]
+fn a_forecast_names_the_seasons_it_follows() {
+    let seasons = |model| run(&daily(400, 9.0, 2), &request(24, model)).seasons;
+    assert_eq!(seasons(ModelChoice::SeasonalNaive), [24]);
+    assert_eq!(seasons(ModelChoice::HoltWinters), [24]);
+    assert_eq!(seasons(ModelChoice::ArRidge), [24, 168]);
+    assert_eq!(seasons(ModelChoice::Ets), Vec::<usize>::new());
+    let given = Request { seasons: Some(vec![48, 12, 48]), ..request(24, ModelChoice::MstlEts) };
+    assert_eq!(run(&daily(400, 9.0, 2), &given).seasons, [12, 48]);
 }
 
 #[test]
