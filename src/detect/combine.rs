@@ -31,9 +31,9 @@ const WEEK_SECS: f64 = 604_800.0;
 /// Alarms closer than this are one episode.
 const EPISODE_SECS: f64 = 3_600.0;
 /// What one episode adds to the anchor; a quiet week takes the same off.
-const GAIN: f64 = 0.05;
-const LOWEST: f64 = -0.1;
-const HIGHEST: f64 = 0.5;
+const GAIN: f64 = 0.02;
+const LOWEST: f64 = -0.15;
+const HIGHEST: f64 = 0.15;
 
 /// The learned anchor of one series or entity.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -53,8 +53,8 @@ pub(super) enum Part {
 
 /// All parts, in the order of [`Evidence::excess`], with their weight in the mean.
 pub(super) const PARTS: [(Part, f64); COUNT] = [
-    (Part::Forest, 0.5),
-    (Part::Level, 0.5),
+    (Part::Forest, 0.3),
+    (Part::Level, 0.7),
     (Part::ShortWindow, 1.0),
     (Part::LongWindow, 1.0),
     (Part::Season, 1.0),
