@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn every_bit_survives() {
-        let held = Held { wide: vec![0.1, -0.0, f64::MAX, f64::INFINITY], narrow: vec![0.1, f32::MIN], single: 1.0 / 3.0 };
+        let held =
+            Held { wide: vec![0.1, -0.0, f64::MAX, f64::INFINITY], narrow: vec![0.1, f32::MIN], single: 1.0 / 3.0 };
         let json = serde_json::to_string(&held).expect("written");
         let read: Held = serde_json::from_str(&json).expect("read");
         let bits = |h: &Held| (h.wide.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), h.single.to_bits());

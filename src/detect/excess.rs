@@ -50,7 +50,9 @@ impl Excess {
     fn refresh(&mut self) {
         let sorted = self.trail.sorted();
         let n = sorted.len();
-        let at = |share: f64| sorted.get(((share * n as f64) as usize).min(n.saturating_sub(1))).map_or(0.0, |v| f64::from(*v));
+        let at = |share: f64| {
+            sorted.get(((share * n as f64) as usize).min(n.saturating_sub(1))).map_or(0.0, |v| f64::from(*v))
+        };
         let (middle, high) = (at(0.5), at(0.95));
         self.middle = middle;
         self.unit = high - middle + 0.02 * (self.trail.peak() - middle).max(0.0) + 1e-9 + 1e-6 * middle.abs();

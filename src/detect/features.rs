@@ -48,9 +48,8 @@ pub(super) struct Features {
 pub(super) struct Behaviour {
     /// Median of the newest eight standardised residuals.
     pub(super) short_level: f64,
-    /// Standard deviation of the newest eight, and of the long window.
+    /// Standard deviation of the newest eight.
     pub(super) short_spread: f64,
-    pub(super) long_spread: f64,
     /// Range of the values over the long window.
     pub(super) long_range: f64,
     /// Whether the long window is full.
@@ -110,7 +109,6 @@ impl Features {
         Behaviour {
             short_level: self.residual_short.median(),
             short_spread: self.residual_short.sd(),
-            long_spread: self.residual_long.sd(),
             long_range: self.long.range(),
             long_is_full: self.long.len() >= 2 * SHORT,
         }
@@ -129,7 +127,9 @@ mod tests {
         }
         let jump = features.push(9.0, 12.0);
         let at = |name: &str| jump[NAMES.iter().position(|n| *n == name).expect(name)];
-        for (name, wanted) in [("value", 9.0), ("change", 4.0), ("above_long_median", 4.0), ("short_range", 4.0), ("residual", 12.0)] {
+        for (name, wanted) in
+            [("value", 9.0), ("change", 4.0), ("above_long_median", 4.0), ("short_range", 4.0), ("residual", 12.0)]
+        {
             assert!((at(name) - wanted).abs() < 1e-12, "{name}");
         }
         assert!(at("long_spread") > 0.0 && at("residual_short_spread") > 0.0);

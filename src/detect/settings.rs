@@ -53,7 +53,9 @@ pub enum Period {
 
 /// Why a text is not a budget.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("false alarms must be like `1 per week`, `2 per day` or `0.5 per month`, more than 0 and at most 1000, got `{0}`")]
+#[error(
+    "false alarms must be like `1 per week`, `2 per day` or `0.5 per month`, more than 0 and at most 1000, got `{0}`"
+)]
 pub struct BudgetError(pub String);
 
 /// Which side of the expected band is unusual.
@@ -306,7 +308,9 @@ mod tests {
             assert!((budget.per_second() * SECS_PER_DAY - per_day).abs() < 1e-12);
             assert_eq!(budget.to_string(), text);
         }
-        for text in ["", "1", "one per week", "0 per week", "-1 per day", "NaN per day", "1 per fortnight", "1e9 per day"] {
+        for text in
+            ["", "1", "one per week", "0 per week", "-1 per day", "NaN per day", "1 per fortnight", "1e9 per day"]
+        {
             let error = text.parse::<FalseAlarmBudget>().expect_err(text).to_string();
             assert!(error.contains("1 per week"), "{error}");
         }

@@ -56,7 +56,11 @@ impl TryFrom<ForestFile> for IsolationForest {
             return refuse(format!("medians must be 1 to {MOST_FEATURES} finite numbers, got {width}"));
         }
         if file.trees.len() != file.params.trees() {
-            return refuse(format!("{} trees are stored, the parameters say {}", file.trees.len(), file.params.trees()));
+            return refuse(format!(
+                "{} trees are stored, the parameters say {}",
+                file.trees.len(),
+                file.params.trees()
+            ));
         }
         if !(1..=MOST_SAMPLES).contains(&file.rows_per_tree) {
             return refuse(format!("rows per tree must be 1 to {MOST_SAMPLES}, got {}", file.rows_per_tree));
@@ -148,7 +152,8 @@ mod tests {
 
     fn forest(split: Split) -> IsolationForest {
         let rows = Array2::from_shape_fn((60, 3), |(i, j)| ((i * 7 + j * 13) % 31) as f64 / 3.0);
-        IsolationForest::fit(IsolationForestParams::try_new(5, 32, split, 1).expect("params"), rows.view()).expect("fit")
+        IsolationForest::fit(IsolationForestParams::try_new(5, 32, split, 1).expect("params"), rows.view())
+            .expect("fit")
     }
 
     #[track_caller]

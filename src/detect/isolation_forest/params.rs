@@ -79,7 +79,8 @@ impl IsolationForestParams {
     }
 
     /// A small forest for one stream among thousands: 50 trees of 128 rows.
-    pub(in crate::detect) const DEFAULT_IN_STREAM: Self = Self { trees: 50, sample_size: 128, split: Split::Axis, seed: 0 };
+    pub(in crate::detect) const DEFAULT_IN_STREAM: Self =
+        Self { trees: 50, sample_size: 128, split: Split::Axis, seed: 0 };
 
     /// The same with another seed.
     #[must_use]

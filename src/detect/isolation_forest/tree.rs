@@ -88,7 +88,8 @@ impl Tree {
         while let Some(Task { node, start, end, depth }) = tasks.pop() {
             let here = &mut sample[start..end];
             tree.samples[node] = here.len() as u32;
-            let cut = if depth < limit && here.len() > 1 { choose(rows, here, &mut features, split, rng) } else { None };
+            let cut =
+                if depth < limit && here.len() > 1 { choose(rows, here, &mut features, split, rng) } else { None };
             let Some(cut) = cut else {
                 tree.path_lengths[node] = f64::from(depth) + average_path_length(here.len());
                 tree.depth = tree.depth.max(depth);
@@ -184,13 +185,7 @@ fn choose_axis_as_plane(rows: Rows<'_>, here: &[u32], features: &mut [u32], rng:
 }
 
 /// A random hyperplane through a random point of the rows' box; a few tries, because it may miss all rows.
-fn choose_plane(
-    rows: Rows<'_>,
-    here: &[u32],
-    features: &mut [u32],
-    wanted: usize,
-    rng: &mut Pcg64Mcg,
-) -> Option<Cut> {
+fn choose_plane(rows: Rows<'_>, here: &[u32], features: &mut [u32], wanted: usize, rng: &mut Pcg64Mcg) -> Option<Cut> {
     for _ in 0..8 {
         let mut open = features.len();
         let (mut plane, mut threshold) = (Vec::with_capacity(wanted), 0.0);
