@@ -60,7 +60,7 @@ impl Calibration {
     /// The p-value of combined evidence, in (0, 1]; 1 for none.
     pub(super) fn p_value(&self, evidence: f64) -> f64 {
         let height = evidence - self.anchor * (evidence / REFERENCE).clamp(0.0, 1.0);
-        if !(height > 0.0) {
+        if height.is_nan() || height <= 0.0 {
             return 1.0;
         }
         let tail = |at: f64| self.per_point.ln() - (at - REFERENCE) / DECAY;

@@ -68,7 +68,7 @@ impl ResidualTail {
         let Some(threshold) = self.quantiles.last().copied() else {
             return (-0.5 * size * size).exp().clamp(1e-300, 1.0);
         };
-        if !(size > threshold) {
+        if size.is_nan() || size <= threshold {
             let below = self.quantiles.partition_point(|q| *q < size) as f64 / STEPS as f64;
             return (1.0 - (1.0 - TAIL) * below).clamp(TAIL, 1.0);
         }

@@ -88,7 +88,7 @@ impl Ridge {
             }
         }
         self.count = self.count * keep + 1.0;
-        let due = self.seen % 64 == 0 || (self.seen < 512 && self.seen % 8 == 0);
+        let due = self.seen.is_multiple_of(64) || (self.seen < 512 && self.seen.is_multiple_of(8));
         if due && self.count >= 25.0 {
             self.solve();
         }

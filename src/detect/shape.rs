@@ -144,7 +144,7 @@ mod tests {
         let mut window = Vec::new();
         recent.window_into(0, 24, &mut window);
         let usual = shape.distance(&mut window).expect("fitted");
-        let unusual = shape.distance(&mut vec![0.9; 24]).expect("fitted");
+        let unusual = shape.distance(&mut [0.9; 24]).expect("fitted");
         assert!(unusual > 2.0 * usual, "{usual} {unusual}");
     }
 }

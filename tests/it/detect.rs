@@ -1,4 +1,5 @@
 //! Tests of `detect`.
+#![expect(clippy::expect_used, reason = "a test stops where its own material fails")]
 
 use jiff::Timestamp;
 use proptest::prelude::*;

@@ -59,6 +59,7 @@ impl IsolationForest {
     ///
     /// # Errors
     /// [`ForestError::Shape`] without rows or features.
+    #[expect(clippy::needless_pass_by_value, reason = "views are small and go by value, as everywhere in ndarray")]
     pub fn fit(params: IsolationForestParams, rows: ArrayView2<'_, f64>) -> Result<Self, ForestError> {
         let (count, width) = rows.dim();
         let values: Vec<f64> = rows.iter().copied().collect();
@@ -124,6 +125,7 @@ impl IsolationForest {
     ///
     /// # Errors
     /// [`ForestError::Width`] when the rows have another number of features.
+    #[expect(clippy::needless_pass_by_value, reason = "views are small and go by value, as everywhere in ndarray")]
     pub fn score_batch(&self, rows: ArrayView2<'_, f64>) -> Result<Array1<f64>, ForestError> {
         self.check_width(rows.ncols())?;
         let width = self.features();

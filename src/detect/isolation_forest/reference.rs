@@ -24,8 +24,8 @@ fn params(trees: usize, sample_size: usize, split: Split, seed: u64) -> Isolatio
     IsolationForestParams::try_new(trees, sample_size, split, seed).expect("parameters")
 }
 
-fn score_all(forest: &IsolationForest, rows: ArrayView2<'_, f64>) -> Vec<f64> {
-    forest.score_batch(rows).expect("scores").to_vec()
+fn score_all(forest: &IsolationForest, rows: &ArrayView2<'_, f64>) -> Vec<f64> {
+    forest.score_batch(*rows).expect("scores").to_vec()
 }
 
 /// A tree of scikit-learn with children side by side, as ours are.
@@ -67,7 +67,7 @@ fn a_forest_imported_from_scikit_learn_gives_its_scores() {
         rows_per_tree: 32,
     };
     let expected = numbers(&file["scores"]);
-    for (got, wanted) in score_all(&forest, rows.view()).iter().zip(&expected) {
+    for (got, wanted) in score_all(&forest, &rows.view()).iter().zip(&expected) {
         assert!((got - wanted).abs() < 1e-12, "{got} {wanted}");
     }
     for (row, wanted) in rows.rows().into_iter().zip(&expected) {
@@ -117,7 +117,7 @@ fn our_own_trees_agree_with_scikit_learn_in_rank_and_auc() {
     let (rows, theirs, label) = (matrix(&file["rows"]), numbers(&file["scores"]), numbers(&file["is_outlier"]));
     for seed in [1, 2] {
         let forest = IsolationForest::fit(params(200, 256, Split::Axis, seed), rows.view()).expect("fit");
-        let ours = score_all(&forest, rows.view());
+        let ours = score_all(&forest, &rows.view());
         let rank = correlation(&ranks(&ours), &ranks(&theirs));
         assert!(rank > 0.98, "rank correlation {rank}");
         assert!(
@@ -131,7 +131,7 @@ fn our_own_trees_agree_with_scikit_learn_in_rank_and_auc() {
     }
     let extended = Split::Extended { features: 4 };
     let forest = IsolationForest::fit(params(200, 256, extended, 3), rows.view()).expect("fit");
-    assert!(auc(&score_all(&forest, rows.view()), &label) > auc(&theirs, &label) - 0.03);
+    assert!(auc(&score_all(&forest, &rows.view()), &label) > auc(&theirs, &label) - 0.03);
 }
 
 #[test]
@@ -194,7 +194,7 @@ proptest! {
         let forest = IsolationForest::fit(params(7, 16, split, seed), rows.view()).expect("fit");
         let again = IsolationForest::fit(params(7, 16, split, seed), rows.view()).expect("fit");
         prop_assert_eq!(serde_json::to_string(&forest).expect("json"), serde_json::to_string(&again).expect("json"));
-        for (row, batch) in rows.rows().into_iter().zip(score_all(&forest, rows.view())) {
+        for (row, batch) in rows.rows().into_iter().zip(score_all(&forest, &rows.view())) {
             let row = row.to_vec();
             let single = forest.score(&row).expect("score");
             prop_assert!(single > 0.0 && single <= 1.0);
