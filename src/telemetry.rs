@@ -156,7 +156,7 @@ pub const METRICS: [Metric; 22] = [
     counted(POINTS_SCORED, &["detector"], "Points scored."),
     counted(ANOMALIES, &["detector"], "Anomalous points found."),
     counted(SERIES_REJECTED, &["reason"], "Series left out because of their data or a limit."),
-    counted(ALERTS, &["state"], "Alerts that fired or resolved."),
+    counted(ALERTS, &["state"], "Own alerts that fired or resolved."),
     metric(ALERTS_FIRING, Kind::Gauge, Unit::Count, &[], "Alerts firing now."),
     counted(DELIVERIES, &["destination", "outcome"], "Delivery attempts by outcome."),
     metric(DELIVERY_DURATION, Kind::Histogram, Unit::Seconds, &["destination"], "Time of delivery attempts."),

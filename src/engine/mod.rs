@@ -24,6 +24,7 @@ mod retrain;
 mod schedule;
 mod settings;
 mod stateless;
+mod timed;
 mod tracked;
 mod watch;
 
