@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::settings::{Destination, Settings};
+use super::timed::Timed;
 use super::tracked::ChartPoint;
 use super::watch::Watch;
 use super::{EngineError, clock};
@@ -102,10 +103,14 @@ impl App {
         let watches =
             parts.settings.detectors.iter().map(|spec| (spec.name.clone(), tokio::sync::Mutex::default())).collect();
         let ready = parts.settings.detectors.iter().map(|spec| (spec.name.clone(), false)).collect();
+        let timed = |(name, source): (String, Arc<dyn SeriesSource>)| {
+            let source: Arc<dyn SeriesSource> = Arc::new(Timed::new(&name, source));
+            (name, source)
+        };
         Arc::new(Self {
             settings: parts.settings,
             store: parts.store,
-            sources: parts.sources,
+            sources: parts.sources.into_iter().map(timed).collect(),
             destinations: parts.destinations,
             severity: RwLock::new(Arc::new(parts.severity)),
             watches,

@@ -9,6 +9,7 @@ use super::{App, EngineError, compute};
 use crate::alert::{Alert, AlertState};
 use crate::sink::Notice;
 use crate::store::OutboxItem;
+use crate::telemetry;
 
 /// Past alerts that similarity is looked for in.
 const RECENT: usize = 500;
@@ -51,6 +52,9 @@ impl App {
         // act
         let outbox = if is_history(&alert, now) { Vec::new() } else { self.deliveries_of(&alert, None)? };
         self.store().record_alerts(std::slice::from_ref(&alert), &outbox, now).await?;
+        if is_news(&alert, &past) {
+            telemetry::alerted(state_name(&alert));
+        }
         if !outbox.is_empty() {
             self.wake_deliveries();
         }
@@ -83,10 +87,7 @@ impl App {
     ) -> Result<Vec<OutboxItem>, EngineError> {
         let notice = Notice::Alerts { alerts: vec![alert.clone()] };
         let notice_json = to_json(&notice)?;
-        let state = match alert.state {
-            AlertState::Firing => "firing",
-            AlertState::Resolved => "resolved",
-        };
+        let state = state_name(alert);
         let mut key = format!("{}/{}/{state}", alert.fingerprint, alert.starts_at.as_millisecond());
         if let Some(at) = repeat {
             key = format!("{key}/{}", at.as_second());
@@ -112,6 +113,19 @@ impl App {
             found.extend(new.collect::<Vec<_>>());
         }
         found
+    }
+}
+
+/// Whether the store did not know the alert in this state yet.
+fn is_news(alert: &Alert, past: &Past) -> bool {
+    let same = |known: &Alert| known.fingerprint == alert.fingerprint && known.starts_at == alert.starts_at;
+    !past.recent.iter().any(|known| same(known) && known.state == alert.state)
+}
+
+const fn state_name(alert: &Alert) -> &'static str {
+    match alert.state {
+        AlertState::Firing => "firing",
+        AlertState::Resolved => "resolved",
     }
 }
 

@@ -11,6 +11,7 @@ use super::{App, EngineError, compute};
 use crate::detect::{PointScore, Scores, score_series_until};
 use crate::series::{Samples, Series, Step};
 use crate::store::NewModel;
+use crate::telemetry::{self, Outcome};
 
 /// Kind of detector artefacts in the registry.
 pub(super) const KIND: &str = "detector";
@@ -120,15 +121,18 @@ impl App {
         for spec in &self.settings().detectors {
             let Some(model) = self.store().load_active(&model_name(&spec.name)).await? else { continue };
             for (version, defect) in &model.refused {
+                telemetry::model_loaded(Outcome::Failed);
                 tracing::error!(detector = %spec.name, version, "model version {version} of {} is refused ({defect}); version {} stays in use", spec.name, model.manifest.version);
             }
             let artefact = match serde_json::from_slice::<Artefact>(&model.bytes) {
                 Ok(artefact) if artefact.schema == SCHEMA => artefact,
                 Ok(_) | Err(_) => {
+                    telemetry::model_loaded(Outcome::Failed);
                     tracing::error!(detector = %spec.name, "the model of {} is of another version of Tidewatch; it is learned afresh", spec.name);
                     continue;
                 }
             };
+            telemetry::model_loaded(Outcome::Ok);
             let mut watch = self.watch(&spec.name)?.lock().await;
             for one in
                 artefact.tracked.into_iter().filter(|one| one.fits(spec) && one.last_at.is_some_and(|at| at <= now))

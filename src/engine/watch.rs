@@ -75,6 +75,7 @@ impl App {
         watch.last_round = Some(now);
         watch.last_error = None;
         telemetry::scored(&spec.name, round.series, round.points, round.anomalies);
+        telemetry::scored_at(&spec.name, now.as_millisecond() as f64 / 1_000.0);
         debug!(detector = %spec.name, series = round.series, points = round.points, "judged {}", spec.name);
         Ok(round)
     }
@@ -118,6 +119,7 @@ fn judge_all(
             match known.unwrap_or_else(|| Tracked::new(&group, spec.step, &spec.detect)) {
                 Ok(tracked) => Some((fingerprint, tracked, group)),
                 Err(error) => {
+                    telemetry::rejected("unusable");
                     warn!(detector = %spec.name, series = %group.name, %error, "cannot follow {}", group.name);
                     None
                 }
@@ -128,6 +130,7 @@ fn judge_all(
         .into_par_iter()
         .map(|(fingerprint, mut tracked, group)| {
             let happened = tracked.advance(&group, end, spec, now).unwrap_or_else(|error| {
+                telemetry::rejected("unusable");
                 warn!(detector = %spec.name, series = %group.name, %error, "cannot judge {}", group.name);
                 Happened::default()
             });
