@@ -16,6 +16,7 @@ mod enrich;
 mod error;
 mod judge;
 mod maintain;
+mod overview;
 mod plan;
 mod publish;
 mod retrain;
@@ -30,6 +31,10 @@ pub use batch::BatchProgress;
 pub use enrich::Enriched;
 pub use error::{EngineError, ErrorCode};
 pub use judge::facts_of;
+pub use overview::{
+    Advice, AlertList, Configured, DeliveryStatus, FanLines, ForecastCurve, OpenIncident, Overview, Resource,
+    SeriesLink, SeriesView, Undelivered,
+};
 pub use retrain::RetrainReport;
 pub use settings::{
     CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route, Settings,
