@@ -42,3 +42,4 @@ pub use settings::{
 };
 pub use stateless::{capacity_body, plan_capacity, score_prepared};
 pub use tracked::{ChartPoint, Tracked};
+pub use watch::Round;
