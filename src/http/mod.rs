@@ -6,6 +6,7 @@
 
 mod error;
 mod extract;
+mod pages;
 mod settings;
 mod state;
 
@@ -17,5 +18,5 @@ use axum::Router;
 /// Every route.
 #[must_use]
 pub fn router(state: AppState) -> Router {
-    Router::new().with_state(state)
+    Router::new().merge(pages::router()).with_state(state)
 }
