@@ -23,18 +23,25 @@ pub(super) struct Watch {
 
 /// What one round did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Round {
-    pub(super) series: usize,
-    pub(super) points: usize,
-    pub(super) anomalies: usize,
-    pub(super) alerts: usize,
+pub struct Round {
+    /// Series or entities judged.
+    pub series: usize,
+    /// Points judged.
+    pub points: usize,
+    /// Anomalous points among them.
+    pub anomalies: usize,
+    /// Alerts that began, went on or ended.
+    pub alerts: usize,
 }
 
 type Outcome = (Fingerprint, Tracked, Happened);
 
 impl App {
-    /// Runs one round of `spec`: everything that is new up to `now`.
-    pub(super) async fn watch_round(&self, spec: &DetectorSpec, now: Timestamp) -> Result<Round, EngineError> {
+    /// Runs one round of `spec`: everything that is new up to `now`. A replay calls it with the times of the past.
+    ///
+    /// # Errors
+    /// [`EngineError`] when source or store fail; a series that cannot be judged is logged.
+    pub async fn watch_round(&self, spec: &DetectorSpec, now: Timestamp) -> Result<Round, EngineError> {
         let watch = self.watch(&spec.name)?;
         let mut watch = watch.lock().await;
         // gather
