@@ -1,11 +1,22 @@
-//! The one door to the CPU pool.
+//! The one door to the CPU pools.
+//!
+//! There are two, so that whoever waits for an answer does not stand behind a detector that learns four weeks of history:
+//! [`run`] is for requests, [`run_long`] for rounds and batches. The system shares the cores between them.
+
+use std::sync::LazyLock;
 
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::EngineError;
 
-/// Runs `work` on the CPU pool and waits for it without blocking the runtime.
+/// The pool for rounds and batches; the common pool stands in when the system has no threads left for it.
+static LONG: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    let pool = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("rounds-{index}")).build();
+    pool.inspect_err(|error| tracing::warn!(%error, "no pool for rounds, they share that of requests")).ok()
+});
+
+/// Runs `work` on the CPU pool for requests and waits for it without blocking the runtime.
 ///
 /// The current tracing span is carried over. Work that nobody waits for any more when its turn comes is skipped. A
 /// panic inside becomes [`EngineError::Panicked`]; the pool lives on.
@@ -13,20 +24,40 @@ use super::EngineError;
 /// # Errors
 /// [`EngineError::Panicked`].
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
+    on(None, work).await
+}
+
+/// [`run`] on the pool for rounds and batches.
+///
+/// # Errors
+/// [`EngineError::Panicked`].
+pub async fn run_long<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
+    on(LONG.as_ref(), work).await
+}
+
+async fn on<T: Send + 'static>(
+    pool: Option<&rayon::ThreadPool>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
     let (sender, receiver) = oneshot::channel();
     let span = Span::current();
-    rayon::spawn(move || {
+    let job = move || {
         if sender.is_closed() {
             return;
         }
         let outcome = span.in_scope(|| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)));
         let outcome = outcome.map_err(|payload| EngineError::Panicked(panic_text(payload.as_ref())));
         drop(sender.send(outcome));
-    });
+    };
+    match pool {
+        Some(pool) => pool.spawn(job),
+        None => rayon::spawn(job),
+    }
     receiver.await.unwrap_or_else(|_| Err(EngineError::Panicked("the computation was dropped".to_owned())))
 }
 
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said.
+pub(super) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned())
 }
@@ -40,5 +71,23 @@ mod tests {
         let error = run(|| assert_eq!(1, 2, "planted")).await.expect_err("panicked");
         assert!(error.to_string().contains("planted"), "{error}");
         assert_eq!(run(|| 40 + 2).await.expect("works"), 42);
+        assert_eq!(run_long(|| 40 + 2).await.expect("works"), 42);
+    }
+
+    #[tokio::test]
+    async fn long_work_does_not_keep_requests_waiting() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let held = std::sync::Arc::new(std::sync::Mutex::new(held));
+        let busy: Vec<_> = (0..64)
+            .map(|_| {
+                let held = std::sync::Arc::clone(&held);
+                tokio::spawn(run_long(move || drop(held.lock().map(|held| held.recv()))))
+            })
+            .collect();
+        assert_eq!(run(|| 40 + 2).await.expect("answers at once"), 42);
+        drop(release);
+        for one in busy {
+            one.await.expect("joins").expect("ends");
+        }
     }
 }

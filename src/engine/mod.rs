@@ -16,6 +16,7 @@ mod enrich;
 mod error;
 mod judge;
 mod maintain;
+mod orphans;
 mod plan;
 mod publish;
 mod retrain;
