@@ -109,7 +109,9 @@ impl App {
         let behind = self.destinations_behind(now).await?;
         let mut items: Vec<OutboxItem> = Vec::new();
         for mut alert in alerts {
-            if !due(&alert, self.last_sent(&alert), now, &self.settings().resend).is_send() {
+            let last = self.last_sent(&alert);
+            let unheard = alert.state == AlertState::Resolved && last.is_none();
+            if unheard || !due(&alert, last, now, &self.settings().resend).is_send() {
                 continue;
             }
             self.remember_sent(&alert, now);

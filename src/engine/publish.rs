@@ -64,7 +64,7 @@ impl App {
         if let Some(before) = before.as_ref().filter(|_| risen) {
             outbox = self.endings_of(before, &alert, now)?;
         }
-        if before.is_some() || !is_history(&alert, now) {
+        if before.is_some() || !is_history(&alert, self.started_at(), now) {
             outbox.append(&mut self.deliveries_of(&alert, None)?);
         }
         if before.is_none() || risen || alert.state == AlertState::Resolved {
@@ -189,9 +189,10 @@ fn settle_severity(alert: &mut Alert, before: &Alert) -> bool {
     false
 }
 
-/// Whether an alert that nobody was told of ended so long ago that nobody needs to hear of it.
-fn is_history(alert: &Alert, now: Timestamp) -> bool {
-    alert.ends_at.is_some_and(|end| now.as_second() - end.as_second() > FRESH_SECS)
+/// Whether an alert that nobody was told of was over before the service started, or so long ago that nobody needs to hear
+/// of it: what a detector sees while it learns is history.
+fn is_history(alert: &Alert, started_at: Timestamp, now: Timestamp) -> bool {
+    alert.ends_at.is_some_and(|end| end < started_at || now.as_second() - end.as_second() > FRESH_SECS)
 }
 
 /// A notice as the text that waits in the outbox.

@@ -222,7 +222,7 @@ fn interrupted(spec: &DetectorSpec) -> EngineError {
     EngineError::Conflict(format!("the round of {} was interrupted by shutdown", spec.name))
 }
 
-/// From the first point that is not judged yet to the last that is complete; `None` when there is none.
+/// From the last point that is judged to the last that is complete; `None` when there is none.
 ///
 /// A series that is late by less than [`grace_ms`] still gets its points; one that stopped long ago does not make every
 /// round fetch all of its absence.
@@ -236,7 +236,8 @@ fn next_range(known: &BTreeMap<Fingerprint, Arc<Tracked>>, spec: &DetectorSpec, 
         return None;
     }
     let oldest = judged().filter(|at| newest - at <= grace_ms(spec.step)).min().unwrap_or(newest);
-    let start = (oldest.div_euclid(step) * step).saturating_add(step).max(all.start.as_millisecond());
+    // from the last point judged, not the next: the rate of a counter needs its predecessor
+    let start = (oldest.div_euclid(step) * step).max(all.start.as_millisecond());
     Some(Range { start: Timestamp::from_millisecond(start).ok()?, end, step: spec.step })
 }
 
