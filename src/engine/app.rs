@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::settings::{Destination, Settings};
+use super::timed::Timed;
 use super::tracked::ChartPoint;
 use super::watch::Watch;
 use super::{EngineError, clock};
@@ -104,10 +105,14 @@ impl App {
             parts.settings.detectors.iter().map(|spec| (spec.name.clone(), tokio::sync::Mutex::default())).collect();
         let first = "its first round is under way".to_owned();
         let waiting = parts.settings.detectors.iter().map(|spec| (spec.name.clone(), first.clone())).collect();
+        let timed = |(name, source): (String, Arc<dyn SeriesSource>)| {
+            let source: Arc<dyn SeriesSource> = Arc::new(Timed::new(&name, source));
+            (name, source)
+        };
         Arc::new(Self {
             settings: parts.settings,
             store: parts.store,
-            sources: parts.sources,
+            sources: parts.sources.into_iter().map(timed).collect(),
             destinations: parts.destinations,
             severity: RwLock::new(Arc::new(parts.severity)),
             watches,

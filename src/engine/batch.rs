@@ -12,6 +12,7 @@ use super::{App, EngineError, compute};
 use crate::forecast::{Forecast, Request, forecast};
 use crate::series::Series;
 use crate::store::{ForecastRecord, RunState};
+use crate::telemetry::{self, Outcome};
 
 /// Series whose forecasts are stored together.
 const CHUNK: usize = 64;
@@ -55,6 +56,11 @@ impl App {
             Ok(progress) if progress.failed < progress.total => RunState::Partial,
             _ => RunState::Failed,
         };
+        telemetry::batch_ended(match state {
+            RunState::Done => Outcome::Ok,
+            RunState::Partial => Outcome::Partial,
+            _ => Outcome::Failed,
+        });
         self.store().finish_run(run.id, state, super::clock::now()).await?;
         if let Ok(progress) = &outcome {
             info!(forecast = %spec.name, done = progress.done, failed = progress.failed, "forecast {} done", spec.name);
@@ -85,7 +91,10 @@ impl App {
             let records: Vec<ForecastRecord> = made
                 .into_iter()
                 .flatten()
-                .map(|(series, forecast)| record(spec, run, &series, &forecast, now))
+                .map(|(series, forecast)| {
+                    telemetry::forecast_made(forecast.model.as_str());
+                    record(spec, run, &series, &forecast, now)
+                })
                 .collect();
             self.store().put_forecasts(&records).await?;
             progress.done += records.len();

@@ -17,6 +17,7 @@ use crate::series::{Grid, HumanDuration, Labels, Samples, Series, Step, Unit};
 use crate::sink::Notice;
 use crate::source::Range;
 use crate::store::{CapacityRecord, OutboxItem};
+use crate::telemetry;
 
 /// A planned resource.
 struct Planned {
@@ -185,6 +186,7 @@ pub(super) fn clean(samples: Vec<Samples>, step: Step, unit: Option<Unit>) -> Ve
         .into_iter()
         .filter_map(|mut one| {
             if one.partial {
+                telemetry::rejected("partial");
                 warn!(series = %one.name, "{} is partial data and is not used", one.name);
                 return None;
             }
@@ -192,6 +194,7 @@ pub(super) fn clean(samples: Vec<Samples>, step: Step, unit: Option<Unit>) -> Ve
             match Grid::from_samples(&one, Some(step), &settings).and_then(Grid::into_series) {
                 Ok(series) => Some(series),
                 Err(error) => {
+                    telemetry::rejected("unusable");
                     warn!(series = %one.name, %error, "{} is left out", one.name);
                     None
                 }

@@ -10,6 +10,7 @@ use crate::alert::{Alert, AlertState};
 use crate::severity::Severity;
 use crate::sink::Notice;
 use crate::store::{AlertFilter, OutboxItem};
+use crate::telemetry;
 
 /// Past alerts that similarity is looked for in.
 const RECENT: usize = 500;
@@ -71,6 +72,9 @@ impl App {
             self.remember_sent(&alert, now);
         }
         self.store().record_alerts(std::slice::from_ref(&alert), &outbox, now).await?;
+        if is_news(&alert, &past) {
+            telemetry::alerted(state_name(&alert));
+        }
         if !outbox.is_empty() {
             self.wake_deliveries();
         }
@@ -135,10 +139,7 @@ impl App {
     ) -> Result<Vec<OutboxItem>, EngineError> {
         let notice = Notice::Alerts { alerts: vec![alert.clone()] };
         let notice_json = to_json(&notice)?;
-        let state = match alert.state {
-            AlertState::Firing => "firing",
-            AlertState::Resolved => "resolved",
-        };
+        let state = state_name(alert);
         let severity = alert.assessment.as_ref().map_or("none", |judged| judged.severity.as_str());
         let mut key = format!("{}/{}/{state}/{severity}", alert.fingerprint, alert.starts_at.as_millisecond());
         if let Some(at) = repeat {
@@ -187,6 +188,19 @@ fn settle_severity(alert: &mut Alert, before: &Alert) -> bool {
         alert.assessment.clone_from(&before.assessment);
     }
     false
+}
+
+/// Whether the store did not know the alert in this state yet.
+fn is_news(alert: &Alert, past: &Past) -> bool {
+    let same = |known: &Alert| known.fingerprint == alert.fingerprint && known.starts_at == alert.starts_at;
+    !past.recent.iter().any(|known| same(known) && known.state == alert.state)
+}
+
+const fn state_name(alert: &Alert) -> &'static str {
+    match alert.state {
+        AlertState::Firing => "firing",
+        AlertState::Resolved => "resolved",
+    }
 }
 
 /// Whether an alert that nobody was told of was over before the service started, or so long ago that nobody needs to hear

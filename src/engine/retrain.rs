@@ -14,6 +14,7 @@ use super::{App, EngineError, compute};
 use crate::detect::{PointScore, Scores, score_series_until};
 use crate::series::{Samples, Series, Step};
 use crate::store::{LoadedModel, NewModel, StoreError};
+use crate::telemetry::{self, Outcome};
 
 /// Kind of detector artefacts in the registry.
 pub(super) const KIND: &str = "detector";
@@ -126,10 +127,12 @@ impl App {
             let artefact = match serde_json::from_slice::<Artefact>(&model.bytes) {
                 Ok(artefact) if artefact.schema == SCHEMA => artefact,
                 Ok(_) | Err(_) => {
+                    telemetry::model_loaded(Outcome::Failed);
                     error!(detector = %spec.name, "the model of {} is of another version of Tidewatch; it is learned afresh", spec.name);
                     continue;
                 }
             };
+            telemetry::model_loaded(Outcome::Ok);
             let mut watch = self.watch(&spec.name)?.lock().await;
             for one in
                 artefact.tracked.into_iter().filter(|one| one.fits(spec) && one.last_at.is_some_and(|at| at <= now))
@@ -149,12 +152,14 @@ impl App {
     async fn usable_model(&self, model: &str) -> Result<Option<LoadedModel>, EngineError> {
         let loaded = match self.store().load_active(model).await {
             Err(StoreError::BadModel { name, version, defect }) => {
+                telemetry::model_loaded(Outcome::Failed);
                 error!(model, "version {version} of {name} is refused ({defect}) and there is no older one");
                 return Ok(None);
             }
             loaded => loaded?,
         };
         for (version, defect) in loaded.iter().flat_map(|loaded| &loaded.refused) {
+            telemetry::model_loaded(Outcome::Failed);
             let stays = loaded.as_ref().map_or(0, |loaded| loaded.manifest.version);
             error!(model, "version {version} of {model} is refused ({defect}); version {stays} stays in use");
         }

@@ -1,7 +1,6 @@
 //! One round of a detector: pull the new points, judge them, raise and resolve alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -105,6 +104,7 @@ impl App {
             self.watch(&spec.name)?.lock().await.history_at = Some(now);
         }
         telemetry::scored(&spec.name, round.series, round.points, round.anomalies);
+        telemetry::scored_at(&spec.name, now.as_millisecond() as f64 / 1_000.0);
         debug!(detector = %spec.name, series = round.series, points = round.points, "judged {}", spec.name);
         Ok(round)
     }
@@ -168,6 +168,7 @@ impl App {
             Ok(judged) => judged,
             Err(failure) => {
                 warn!(detector = %spec.name, "{failure}");
+                telemetry::rejected("unusable");
                 round.failed += 1;
                 round.first_failure.get_or_insert(failure);
                 return Ok(());
@@ -268,14 +269,9 @@ fn judge_all(
     work.into_par_iter()
         .filter(|_| !stopping.is_cancelled())
         .map(|(fingerprint, before, group)| {
-            let judged = catch_unwind(AssertUnwindSafe(|| judge_one(before.as_deref(), &group, spec, end, now)));
-            match judged {
+            match compute::contained(|| judge_one(before.as_deref(), &group, spec, end, now)) {
                 Ok(Ok((tracked, happened))) => Ok((fingerprint, tracked, happened)),
-                Ok(Err(error)) => Err(format!("{}: {error}", group.name)),
-                Err(payload) => {
-                    let text = compute::panic_text(payload.as_ref());
-                    Err(format!("{}: internal error: {text}; please report it", group.name))
-                }
+                Ok(Err(error)) | Err(error) => Err(format!("{}: {error}", group.name)),
             }
         })
         .collect()
