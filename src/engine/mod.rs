@@ -17,6 +17,7 @@ mod error;
 mod judge;
 pub mod listings;
 mod maintain;
+mod orphans;
 mod overview;
 mod plan;
 mod publish;
