@@ -23,8 +23,9 @@ Input:
 
 Output, one row for each row of the input, in its order:
   timestamp,value,expected,lower,upper,p_value,score,is_anomaly,reasons
-  A score of 1 is the boundary: above it a point is an anomaly. Each score uses only data up to its time;
-  with --resample, up to the end of its longer step.
+  (several metrics: `value` and the band are empty, `top_feature` follows; many series: `series`
+  in front). A score of 1 is the boundary: a point above it is an anomaly. Each score uses only
+  data up to its time; with --resample, up to the end of its longer step.
 
 Examples:
   tidewatch score cpu.csv --false-alarms '1 per week'
@@ -39,9 +40,12 @@ Examples:
   tidewatch forecast sales.parquet --horizon 13 --levels 50,90 -o next-quarter.csv";
 
 const CAPACITY_HELP: &str = "\
-Output, a line of JSON for each series: use, limit and unit; the dates by which the limit is reached with a
-probability of 10, 50 and 90 % (null: not within the horizon); the probability within 7, 30 and 90 days; growth
-per day; what to change, and why.
+Output, a line of JSON for each series:
+  series, used, limit, unit
+  exhaustion          dates by which the limit is reached with a probability of 10, 50 and 90 %;
+                      null: not within the horizon
+  probability_within  7, 30 and 90 days
+  growth_per_day, outlook, recommendation (what to change, by when), because (the evidence)
 
 Examples:
   tidewatch capacity disk_used_bytes.csv --limit 500GB
@@ -55,8 +59,9 @@ Example:
   tidewatch classify alerts.csv --fail-on error";
 
 const TRAIN_HELP: &str = "\
-The labelled alerts are a CSV with the columns of `classify` and `severity` (critical, error, warning or info) in
-every row. The model in use is kept beside the new one as previous-model.json.
+Labelled alerts are a CSV with the columns that `classify` reads, and in every row a `severity`:
+critical, error, warning or info. The model in use before stays beside the new one, as
+previous-model.json.
 
 Examples:
   tidewatch train --severity labelled-alerts.csv

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::args::CapacityArgs;
 use super::exit::{BadInput, Outcome};
 use super::files::each;
-use super::inputs::{Job, jobs, nothing_usable, read};
+use super::inputs::{self, Job, jobs, nothing_usable, read};
 use super::output::{Form, write};
 use super::progress::Progress;
 use crate::capacity::{self, CapacityReport, Limit, Outlook, Recommendation, Within};
@@ -70,7 +70,7 @@ fn plan_file(
     if reports.is_empty() {
         return Err(nothing_usable(&input, &left_out));
     }
-    progress.notes(&left_out);
+    progress.notes(&left_out.iter().map(|why| format!("{why}; it is left out")).collect::<Vec<_>>());
     write(&job.output, Form::JsonLines, |out| write_reports(out, &reports))?;
     Ok(reports.iter().any(|r| matches!(r.exhaustion.outlook, Outlook::AlreadyExhausted | Outlook::WillExhaust)))
 }
@@ -85,7 +85,7 @@ fn plan_group(
     let prepared = match group.prepare(step, &series::Settings::default()) {
         Ok(prepared) => prepared,
         Err(error @ (SeriesError::AllMissing { .. } | SeriesError::NoStep { .. })) => {
-            return Ok(Err(format!("{error}; it is left out")));
+            return Ok(Err(inputs::reason(&error)));
         }
         Err(error) => return Err(error.into()),
     };

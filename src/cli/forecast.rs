@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::args::ForecastArgs;
 use super::exit::{BadInput, Outcome};
 use super::files::each;
-use super::inputs::{Job, jobs, nothing_usable, read};
+use super::inputs::{self, Job, jobs, nothing_usable, read};
 use super::output::{Form, cell, number, quantity, write};
 use super::progress::Progress;
 use crate::engine::EngineError;
@@ -50,7 +50,7 @@ fn forecast_file(job: &Job, args: &ForecastArgs, levels: &[f64], progress: &Prog
     if forecasts.is_empty() {
         return Err(nothing_usable(&input, &left_out));
     }
-    progress.notes(&left_out);
+    progress.notes(&left_out.iter().map(|why| format!("{why}; it gets no forecast")).collect::<Vec<_>>());
     progress.notes(&fallbacks(&forecasts, args));
     write(&job.output, Form::Table, |out| write_forecasts(out, &forecasts, levels))
 }
@@ -60,7 +60,7 @@ fn forecast_group(group: &SampleGroup, args: &ForecastArgs, levels: &[f64]) -> a
     let prepared = match group.prepare(step, &series::Settings::default()) {
         Ok(prepared) => prepared,
         Err(error @ (SeriesError::AllMissing { .. } | SeriesError::NoStep { .. })) => {
-            return Ok(Err(format!("{error}; it gets no forecast")));
+            return Ok(Err(inputs::reason(&error)));
         }
         Err(error) => return Err(EngineError::from(error).into()),
     };

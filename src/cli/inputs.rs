@@ -10,6 +10,7 @@ use super::args::InputArgs;
 use super::exit::BadInput;
 use super::output::{self, Form};
 use super::progress::{Progress, note};
+use crate::series::SeriesError;
 use crate::source::file::{self, FileInput};
 
 /// One file to work on.
@@ -110,11 +111,23 @@ pub(super) fn read(job: &Job, args: &InputArgs, progress: &Progress) -> anyhow::
     Ok(input)
 }
 
+/// Why a series cannot be worked on, in the words of the command line.
+pub(super) fn reason(error: &SeriesError) -> String {
+    match error {
+        SeriesError::NoStep { series, distinct } => format!(
+            "series `{series}` has {distinct} distinct timestamps, at least 2 are needed to find its step; give it with \
+             `--step`"
+        ),
+        other => other.to_string(),
+    }
+}
+
 /// The refusal of a file without any series that can be worked on; `why` are the reasons of the series.
 pub(super) fn nothing_usable(input: &FileInput, why: &[String]) -> anyhow::Error {
-    let (file, rows) = (input.path.display(), input.rows.len());
-    let first = why.first().map(|why| format!(": {why}")).unwrap_or_default();
-    BadInput(format!("{file}: no series of this file can be used ({rows} rows){first}")).into()
+    let first = why.first().map_or("no series can be used", String::as_str);
+    let others =
+        if why.len() > 1 { format!("; nor can the other {} series be used", why.len() - 1) } else { String::new() };
+    BadInput(format!("{}: {first}{others}", input.path.display())).into()
 }
 
 #[cfg(test)]

@@ -21,7 +21,12 @@ pub(super) fn run(args: &ModelsArgs) -> anyhow::Result<Outcome> {
     let stored = stored(&args.data_dir)?;
     let (model, manifest) = severity_model(&args.models)?;
     match &args.action {
-        ModelsAction::List => list(&model, manifest.as_ref(), &stored)?,
+        ModelsAction::List => {
+            if stored.is_empty() {
+                note(false, &format!("no service has stored models in {} (--data-dir)", args.data_dir.display()));
+            }
+            list(&model, manifest.as_ref(), &stored)?;
+        }
         ModelsAction::Show { name } if name == "severity" => show_severity(&model, manifest.as_ref(), &args.models)?,
         ModelsAction::Show { name } => show(name, &stored)?,
     }
@@ -70,10 +75,9 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The manifests in the data directory of a service; none, with a note, when there is no data directory.
+/// The manifests in the data directory of a service; none when there is no data directory.
 fn stored(data_dir: &Path) -> anyhow::Result<Vec<ModelManifest>> {
     if !data_dir.join("tidewatch.db").exists() {
-        note(false, &format!("no service has stored models in {} (--data-dir)", data_dir.display()));
         return Ok(Vec::new());
     }
     let runtime = super::serve::runtime()?;

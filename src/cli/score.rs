@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::args::ScoreArgs;
 use super::exit::Outcome;
 use super::files::each;
-use super::inputs::{Job, jobs, nothing_usable, read};
+use super::inputs::{self, Job, jobs, nothing_usable, read};
 use super::output::{Form, cell, number, quantity, shortest, write};
 use super::progress::Progress;
 use crate::detect::{self, PointScore, Reason, Scores};
@@ -21,10 +21,10 @@ enum Judged {
         prepared: Box<Prepared>,
         scores: Scores,
     },
-    /// It cannot be scored; its rows say why in short, the note in full.
+    /// It cannot be scored; its rows say why in one word.
     Unscored {
         reason: Reason,
-        note: String,
+        why: String,
     },
 }
 
@@ -63,11 +63,11 @@ fn score_file(job: &Job, args: &ScoreArgs, settings: &detect::Settings, progress
             judged
         })
         .collect::<Result<_, EngineError>>()?;
-    let unscored = notes_on_unscored(&judged);
+    let unscored: Vec<String> = judged.iter().filter_map(Judged::why_not).collect();
     if unscored.len() == judged.len() {
         return Err(nothing_usable(&input, &unscored));
     }
-    progress.notes(&unscored);
+    progress.notes(&unscored.iter().map(|why| format!("{why}; its rows get no score")).collect::<Vec<_>>());
     progress.notes(&notes_on_dropped(&judged));
     write(&job.output, Form::Table, |out| write_rows(out, &input, &judged))?;
     Ok(judged.iter().map(Judged::anomalies).sum())
@@ -75,7 +75,7 @@ fn score_file(job: &Job, args: &ScoreArgs, settings: &detect::Settings, progress
 
 fn judge(group: &SampleGroup, args: &ScoreArgs, settings: &detect::Settings) -> Result<Judged, EngineError> {
     let step = args.input.resample.or(args.input.step);
-    let unscored = |reason, error: &SeriesError| Ok(Judged::Unscored { reason, note: error.to_string() });
+    let unscored = |reason, error: &SeriesError| Ok(Judged::Unscored { reason, why: inputs::reason(error) });
     match group.prepare(step, &series::Settings::default()) {
         Ok(prepared) => {
             let scores = score_prepared(&prepared, args.train_until, settings)?;
@@ -95,6 +95,13 @@ impl Judged {
         }
     }
 
+    fn why_not(&self) -> Option<String> {
+        match self {
+            Self::Scored { .. } => None,
+            Self::Unscored { why, .. } => Some(why.clone()),
+        }
+    }
+
     /// The judgement of the point at `time_ms`, or why there is none.
     fn point(&self, time_ms: i64) -> Result<&PointScore, Reason> {
         match self {
@@ -104,14 +111,6 @@ impl Judged {
             Self::Unscored { reason, .. } => Err(*reason),
         }
     }
-}
-
-fn notes_on_unscored(judged: &[Judged]) -> Vec<String> {
-    let note = |judged: &Judged| match judged {
-        Judged::Unscored { note, .. } => Some(format!("{note}; its rows get no score")),
-        Judged::Scored { .. } => None,
-    };
-    judged.iter().filter_map(note).collect()
 }
 
 fn notes_on_dropped(judged: &[Judged]) -> Vec<String> {
