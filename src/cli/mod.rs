@@ -28,6 +28,12 @@ pub use exit::{Outcome, exit_code_of, text_of};
 
 use crate::telemetry::{self, LogFormat};
 
+/// The arguments of the process. Ends it with help, version or a refusal when these are what is called for.
+#[must_use]
+pub fn arguments() -> Cli {
+    clap::Parser::parse()
+}
+
 /// Runs the command.
 ///
 /// # Errors

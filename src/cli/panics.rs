@@ -55,7 +55,7 @@ mod tests {
     fn own_files_are_told_from_those_of_libraries() {
         assert!(is_ours(file!()));
         assert!(is_ours(&file!().replace("cli/panics.rs", "detect/core.rs")));
-        assert!(!is_ours("/home/u/.cargo/registry/src/index/polars-core-0.55.2/src/frame.rs"));
+        assert!(!is_ours("registry/src/index/polars-core-0.55.2/src/frame.rs"));
         assert!(!is_ours("/rustc/abc/library/core/src/option.rs"));
     }
 }

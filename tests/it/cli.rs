@@ -823,11 +823,33 @@ fn models_are_listed_with_and_without_a_service() {
     let shipped = shipped.to_string_lossy();
     let listed = good(dir.path(), &["models", "list", "--models", &shipped]);
     assert!(listed.contains("MODEL_CARD.md") && listed.contains("macro_f1"), "{listed}");
-    fs::write(dir.path().join("traffic.csv"), hours(24 * 14, wave)).expect("a file");
-    let config = "sources:\n  files: { files: { path: . } }\ndetectors:\n  - { name: traffic, source: files, query: value, \
-                  step: 1h, history: 14d }\nnotify: { destinations: { out: { stdout: {} } } }\n";
-    fs::write(dir.path().join("tidewatch.yaml"), config).expect("a file");
-    refused(dir.path(), &["train", "--detector", "tide"], 2, &["no detector `tide`", "there are: traffic"]);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "training takes the history up to now")]
+fn a_detector_is_trained_and_listed() {
+    let now = Timestamp::now().as_second().div_euclid(HOUR) * HOUR;
+    let hours = 24 * 14;
+    let recent = (0..hours).fold("timestamp,value\n".to_owned(), |mut text, i| {
+        let _ = writeln!(text, "{},{}", now - (hours - i) * HOUR, wave(usize::try_from(i).expect("small")));
+        text
+    });
+    let config = "sources: { files: { files: { path: history } } }\ndetectors:\n  - { name: visits, source: files, query: \
+                  traffic, step: 1h, history: 14d }\n";
+    let dir = directory(&[("tidewatch.yaml", config.to_owned())]);
+    fs::create_dir(dir.path().join("history")).expect("a folder");
+    fs::write(dir.path().join("history/traffic.csv"), recent).expect("a file");
+    refused(dir.path(), &["train", "--detector", "tide"], 2, &["no detector `tide`", "there are: visits"]);
+    let trained = good(dir.path(), &["train", "--all"]);
+    assert!(trained.contains("1 series") && trained.contains("promoted as version 1"), "{trained}");
+    let listed = good(dir.path(), &["models", "list"]);
+    let [_, severity, detector] = listed.lines().collect::<Vec<_>>()[..] else { panic!("{listed}") };
+    assert!(severity.starts_with("severity"), "{listed}");
+    let name = detector.split_whitespace().next().expect("a name");
+    assert!(name.contains("visits") && detector.contains("active"), "{listed}");
+    let shown: Value = serde_json::from_str(&good(dir.path(), &["models", "show", name])).expect("JSON");
+    assert_eq!((&shown["version"], &shown["state"]), (&1.into(), &"active".into()));
+    refused(dir.path(), &["models", "show", "tide"], 2, &["there are: ", name, "severity"]);
 }
 
 #[test]
