@@ -1,8 +1,11 @@
-//! The one door to the CPU pool.
+//! The one door to the CPU pools.
+//!
+//! There are two, so that whoever waits for an answer does not stand behind a detector that learns four weeks of history:
+//! [`run`] is for requests, [`run_long`] for rounds and batches. The system shares the cores between them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use tokio::sync::oneshot;
 use tracing::Span;
@@ -17,7 +20,13 @@ pub struct Wanted(Arc<AtomicBool>);
 /// Says on its way out that nobody waits any more.
 struct Waiting(Wanted);
 
-/// Runs `work` on the CPU pool and waits for it without blocking the runtime.
+/// The pool for rounds and batches; the common pool stands in when the system has no threads left for it.
+static LONG: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    let pool = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("rounds-{index}")).build();
+    pool.inspect_err(|error| tracing::warn!(%error, "no pool for rounds, they share that of requests")).ok()
+});
+
+/// Runs `work` on the CPU pool for requests and waits for it without blocking the runtime.
 ///
 /// The current tracing span is carried over. Work that nobody waits for any more when its turn comes is skipped. A
 /// panic inside becomes [`EngineError::Panicked`]; the pool lives on.
@@ -25,17 +34,36 @@ struct Waiting(Wanted);
 /// # Errors
 /// [`EngineError::Panicked`].
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
+    on(None, work).await
+}
+
+/// [`run`] on the pool for rounds and batches.
+///
+/// # Errors
+/// [`EngineError::Panicked`].
+pub async fn run_long<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
+    on(LONG.as_ref(), work).await
+}
+
+async fn on<T: Send + 'static>(
+    pool: Option<&rayon::ThreadPool>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
     let (sender, receiver) = oneshot::channel();
     let span = Span::current();
     telemetry::queued(1);
-    rayon::spawn(move || {
+    let job = move || {
         telemetry::queued(-1);
         if sender.is_closed() {
             return;
         }
         let outcome = span.in_scope(|| contained(work));
         drop(sender.send(outcome));
-    });
+    };
+    match pool {
+        Some(pool) => pool.spawn(job),
+        None => rayon::spawn(job),
+    }
     receiver.await.unwrap_or_else(|_| Err(EngineError::Panicked("the computation was dropped".to_owned())))
 }
 
@@ -76,6 +104,7 @@ impl Drop for Waiting {
     }
 }
 
+/// What a panic said.
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned())
@@ -90,6 +119,24 @@ mod tests {
         let error = run(|| assert_eq!(1, 2, "planted")).await.expect_err("panicked");
         assert!(error.to_string().contains("planted"), "{error}");
         assert_eq!(run(|| 40 + 2).await.expect("works"), 42);
+        assert_eq!(run_long(|| 40 + 2).await.expect("works"), 42);
+    }
+
+    #[tokio::test]
+    async fn long_work_does_not_keep_requests_waiting() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let held = std::sync::Arc::new(std::sync::Mutex::new(held));
+        let busy: Vec<_> = (0..64)
+            .map(|_| {
+                let held = std::sync::Arc::clone(&held);
+                tokio::spawn(run_long(move || drop(held.lock().map(|held| held.recv()))))
+            })
+            .collect();
+        assert_eq!(run(|| 40 + 2).await.expect("answers at once"), 42);
+        drop(release);
+        for one in busy {
+            one.await.expect("joins").expect("ends");
+        }
     }
 
     #[tokio::test]

@@ -70,6 +70,9 @@ pub enum EngineError {
     /// It is under way already.
     #[error("{0}")]
     Conflict(String),
+    /// Something that is needed does not answer, or not wholly; the text says what.
+    #[error("{0}")]
+    Unavailable(String),
     /// A computation panicked: a bug.
     #[error("internal error: {0}; please report it")]
     Panicked(String),
@@ -95,7 +98,7 @@ impl EngineError {
             Self::Webhook(_) => ErrorCode::Malformed,
             Self::Store(StoreError::NotFound { .. }) => ErrorCode::NotFound,
             Self::Store(StoreError::Name(_)) => ErrorCode::InvalidInput,
-            Self::Store(_) => ErrorCode::Unavailable,
+            Self::Store(_) | Self::Unavailable(_) => ErrorCode::Unavailable,
             Self::Model(_) | Self::Panicked(_) => ErrorCode::Internal,
         }
     }

@@ -171,9 +171,7 @@ impl App {
 
     /// Why the service cannot do its work yet; empty when it can.
     pub async fn unready(&self) -> Vec<String> {
-        let waiting = self.not_ready().into_iter();
-        let mut reasons: Vec<String> =
-            waiting.map(|name| format!("detector {name} has not had its first round")).collect();
+        let mut reasons: Vec<String> = self.not_ready().iter().map(|reason| format!("detector {reason}")).collect();
         if let Err(error) = self.store().schema().await {
             tracing::error!(%error, "the store does not answer");
             reasons.push("the store does not answer".to_owned());

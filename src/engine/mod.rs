@@ -17,6 +17,8 @@ mod error;
 mod judge;
 pub mod listings;
 mod maintain;
+mod orphans;
+mod overview;
 mod plan;
 mod publish;
 pub mod requests;
@@ -33,6 +35,10 @@ pub use batch::BatchProgress;
 pub use enrich::Enriched;
 pub use error::{EngineError, ErrorCode};
 pub use judge::facts_of;
+pub use overview::{
+    Advice, AlertList, Configured, DeliveryStatus, FanLines, ForecastCurve, OpenIncident, Overview, Resource,
+    SeriesLink, SeriesView, Undelivered,
+};
 pub use retrain::RetrainReport;
 pub use settings::{
     CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route, Settings,
@@ -40,3 +46,4 @@ pub use settings::{
 };
 pub use stateless::{capacity_body, plan_capacity, score_prepared};
 pub use tracked::{ChartPoint, Tracked};
+pub use watch::Round;

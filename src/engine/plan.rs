@@ -35,14 +35,23 @@ impl App {
         // gather
         let range = history_range(spec.step, spec.history, now)?;
         let source = self.source(&spec.source)?;
-        let used = source.fetch(&spec.used, range).await?;
-        let limits = match spec.limit.trim().parse::<f64>() {
-            Ok(_) => Vec::new(),
-            Err(_) => source.fetch(&spec.limit, range).await?,
+        let gathered = async {
+            let used = source.fetch(&spec.used, range).await?;
+            let limits = match spec.limit.trim().parse::<f64>() {
+                Ok(_) => Vec::new(),
+                Err(_) => source.fetch(&spec.limit, range).await?,
+            };
+            Ok::<_, EngineError>((used, limits))
+        };
+        let (used, limits) = tokio::select! {
+            gathered = gathered => gathered?,
+            () = self.stopped() => {
+                return Err(EngineError::Conflict(format!("planning {} was interrupted by shutdown", spec.name)));
+            }
         };
         // compute
         let owned = spec.clone();
-        let planned = compute::run(move || plan_all(used, limits, &owned, now)).await?;
+        let planned = compute::run_long(move || plan_all(used, limits, &owned, now)).await?;
         // act
         let records: Vec<CapacityRecord> = planned.iter().map(|one| record(spec, one, now)).collect();
         self.store().put_capacity(&records).await?;
@@ -50,6 +59,7 @@ impl App {
             self.recommend(spec, one, now).await?;
             self.alert_on_exhaustion(spec, one, now).await?;
         }
+        self.resolve_unplanned(spec, now).await?;
         Ok(planned.len())
     }
 

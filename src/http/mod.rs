@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod middleware;
 mod openapi;
+mod pages;
 mod settings;
 mod state;
 mod v1;
@@ -28,7 +29,7 @@ pub fn router(state: AppState) -> Router {
     let (open, health) = health::router().split_for_parts();
     api.merge(health);
     let described = openapi::router(&api);
-    let routes = Router::new().merge(gated).merge(described);
+    let routes = Router::new().merge(gated).merge(pages::router()).merge(described);
     let routes = middleware::gated(routes, &state.settings)
         .merge(open)
         .fallback(nothing_here)

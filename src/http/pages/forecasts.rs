@@ -1,0 +1,174 @@
+//! Forecasts that scheduled batches made.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::super::AppState;
+use super::error::PageError;
+use super::forecast_plot;
+use super::plot::figure;
+use super::shell::{Section, document_with_plots};
+use super::show::{foreign, foreign_short, in_url, quantity, span, time, visible, words};
+use crate::engine::{ForecastCurve, compute};
+use crate::forecast::Because;
+use crate::series::Series;
+
+/// Most forecasts in the list.
+const MOST: usize = 500;
+/// Forecasts that the list plots.
+const PLOTTED: usize = 6;
+
+pub(super) async fn list(State(service): State<AppState>) -> Result<Markup, PageError> {
+    // one more than shown says whether there are more
+    let curves = service.app.latest_forecasts(MOST + 1).await?;
+    let configured = service.app.settings().forecasts.len();
+    let mut histories: BTreeMap<(String, Timestamp), Vec<Series>> = BTreeMap::new();
+    for curve in curves.iter().take(PLOTTED) {
+        let key = (curve.job.clone(), curve.start);
+        if !histories.contains_key(&key) {
+            let series = service.app.forecast_history(&curve.job, curve.start).await;
+            histories.insert(key, series);
+        }
+    }
+    Ok(compute::run(move || render_list(&curves, &histories, configured)).await?)
+}
+
+fn render_list(
+    curves: &[ForecastCurve],
+    histories: &BTreeMap<(String, Timestamp), Vec<Series>>,
+    configured: usize,
+) -> Markup {
+    let history = |curve: &ForecastCurve| before(curve, histories.get(&(curve.job.clone(), curve.start))?);
+    let body = html! {
+        h1 { "Forecasts" }
+        @if curves.is_empty() {
+            p.empty {
+                @if configured == 0 {
+                    "No forecast is configured: add one under " code { "forecasts:" } " in " code { "tidewatch.yaml" }
+                    " (a name, a source, a query, a step, a horizon and a schedule)."
+                } @else {
+                    "No forecast has been made yet. The first batch runs right after the start; when nothing appears, try "
+                    "the query at the source and look at the log."
+                }
+            }
+        }
+        @for (index, curve) in curves.iter().take(PLOTTED).enumerate() {
+            (figure(&format!("forecast-{index}"), &html! {
+                    a href={ "/forecasts/" (in_url(&curve.id)) } { (foreign_short(&curve.series)) }
+                    ": forecast of " (foreign_short(&curve.job)) ", made " (time(curve.created_at))
+                },
+                &forecast_plot::forecast(curve, history(curve).as_ref())))
+        }
+        @if !curves.is_empty() { (table(curves)) }
+    };
+    document_with_plots("Forecasts", Section::Forecasts, &body)
+}
+
+fn table(curves: &[ForecastCurve]) -> Markup {
+    html! {
+        div.scroll {
+            table {
+                caption { "The latest forecast of each series" }
+                thead {
+                    tr {
+                        th scope="col" { "Series" } th scope="col" { "Forecast" } th scope="col" { "Model" }
+                        th scope="col" { "Made" } th scope="col" { "Ends" } th.number scope="col" { "Then" }
+                    }
+                }
+                tbody {
+                    @for curve in curves.iter().take(MOST) {
+                        tr {
+                            td.wide { a href={ "/forecasts/" (in_url(&curve.id)) } { (foreign_short(&curve.series)) } }
+                            td { (foreign_short(&curve.job)) }
+                            td { (words(&visible(&curve.model, 40))) }
+                            td.nowrap { (time(curve.created_at)) }
+                            td.nowrap { (time(end(curve))) }
+                            td.number { (quantity(curve.unit, curve.mean.last().copied().unwrap_or(f64::NAN))) }
+                        }
+                    }
+                }
+            }
+        }
+        @if curves.len() > MOST { p.muted { "and more; " code { "GET /api/v1/forecasts" } " has them all" } }
+    }
+}
+
+pub(super) async fn page(State(service): State<AppState>, Path(id): Path<String>) -> Result<Markup, PageError> {
+    let curve = service.app.forecast_curve(&id).await?;
+    let history = service.app.forecast_history(&curve.job, curve.start).await;
+    Ok(compute::run(move || render(&curve, &history)).await?)
+}
+
+fn render(curve: &ForecastCurve, history: &[Series]) -> Markup {
+    let body = html! {
+        h1 { (foreign(&curve.series)) }
+        (figure("forecast", &html! { "What was observed, the forecast and its intervals" },
+            &forecast_plot::forecast(curve, before(curve, history).as_ref())))
+        table.facts {
+            caption.hidden { "What is known of the forecast" }
+            tbody {
+                tr { th scope="row" { "forecast" } td { (foreign(&curve.job)) ", made " (time(curve.created_at)) } }
+                tr { th scope="row" { "from, to" } td { (time(curve.start)) " to " (time(end(curve))) ", every " (span(curve.step.secs_f64())) } }
+                tr { th scope="row" { "model" } td { (words(&visible(&curve.model, 40))) } }
+                @if !curve.seasons.is_empty() {
+                    tr {
+                        th scope="row" { "seasons" }
+                        td { (curve.seasons.iter().map(|steps| span(*steps as f64 * curve.step.secs_f64())).collect::<Vec<_>>().join(", ")) }
+                    }
+                }
+            }
+        }
+        @if !curve.because.is_empty() {
+            section aria-labelledby="because" { h2 id="because" { "Because" } ul { @for one in &curve.because { li { (because(one)) } } } }
+        }
+        section aria-labelledby="labels" { h2 id="labels" { "Labels" } (super::alert::pairs("Labels of the series", curve.labels.iter())) }
+    };
+    document_with_plots(&format!("Forecast: {}", visible(&curve.series, 80)), Section::Forecasts, &body)
+}
+
+/// What was observed before the forecast begins.
+fn before(curve: &ForecastCurve, history: &[Series]) -> Option<Series> {
+    let series = history.iter().find(|series| *series.labels() == curve.labels)?;
+    let count = (0..series.len()).take_while(|&index| series.time_at(index) < curve.start).count();
+    (count > 0).then(|| series.head(count))
+}
+
+fn end(curve: &ForecastCurve) -> Timestamp {
+    let steps = i64::try_from(curve.mean.len().saturating_sub(1)).unwrap_or(i64::MAX);
+    let end = curve.start.as_millisecond().saturating_add(curve.step.millis().saturating_mul(steps));
+    Timestamp::from_millisecond(end).unwrap_or(Timestamp::MAX)
+}
+
+fn because(one: &Because) -> String {
+    match one {
+        Because::Requested => "the model was asked for by name".to_owned(),
+        Because::BestBacktest { mase, runner_up } => {
+            format!(
+                "it had the lowest error on the series' own past ({mase:.2}, the next best {runner_up:.2}; 1 is the seasonal naive forecast)"
+            )
+        }
+        Because::Combined { mase, best_single, shares } => {
+            let shares: Vec<String> = shares
+                .iter()
+                .map(|share| format!("{} {:.0} %", words(share.model.as_str()), share.weight * 100.0))
+                .collect();
+            format!(
+                "several models together ({}) erred less on the series' own past: {mase:.2} against {best_single:.2} of the best alone",
+                shares.join(", ")
+            )
+        }
+        Because::TooShort { points, needed } => {
+            format!("the history has {points} points, the better model needs {needed}")
+        }
+        Because::NoSeason => "no season was found".to_owned(),
+        Because::Constant => "every value is the same".to_owned(),
+        Because::ModelFailed { model, message } => {
+            format!("{} failed: {}", words(model.as_str()), visible(message, 300))
+        }
+        Because::OutliersIgnored { points } => format!("{points} wild values of the history were left out"),
+        Because::NonNegative => "values are kept at or above zero because all of the history is".to_owned(),
+    }
+}

@@ -1,0 +1,115 @@
+//! A series against what was expected, and its score.
+
+use jiff::Timestamp;
+use plotly::Plot;
+use plotly::common::{Marker, MarkerSymbol, Mode};
+use plotly::layout::{Axis, Shape};
+
+use super::plot::MOST_POINTS;
+use super::plot::{
+    Scale, axis, axis_from_zero, band, dashed, layout, level, line, millis, plot, rounded, shaded, thin, time_axis,
+};
+use crate::alert::Alert;
+use crate::engine::ChartPoint;
+use crate::series::{Series, Unit};
+
+/// Value, expected line, band, anomalies and spans of alerts above; the score with its boundary below.
+pub(super) fn with_band(points: &[ChartPoint], unit: Unit, alerts: &[Alert], view: Option<[i64; 2]>) -> Plot {
+    let numbers = |pick: fn(&ChartPoint) -> f64| points.iter().map(pick).collect::<Vec<f64>>();
+    let (values, expected) = (numbers(|p| p.value), numbers(|p| p.expected));
+    let scale = Scale::of(unit, values.iter().chain(&expected).copied());
+    let scaled = |values: &[f64]| values.iter().map(|value| scale.apply(*value)).collect::<Vec<f64>>();
+    let x: Vec<i64> = points.iter().map(|point| millis(point.at)).collect();
+    let said = |point: &ChartPoint| {
+        let (low, high) = (scale.text(point.lower), scale.text(point.upper));
+        format!("{} ({low} to {high})", scale.text(point.expected))
+    };
+    let anomalies: Vec<&ChartPoint> = points.iter().filter(|point| point.is_anomaly).collect();
+    let marked_x: Vec<i64> = anomalies.iter().map(|point| millis(point.at)).collect();
+    let marked_y = anomalies.iter().map(|point| scale.apply(point.value)).collect();
+    let (lower, upper) = (scaled(&numbers(|p| p.lower)), scaled(&numbers(|p| p.upper)));
+    let traces: Vec<Box<dyn plotly::Trace>> = vec![
+        band("expected range", "--band", &x, &lower, &upper),
+        dashed("expected", "--expected", &x, scaled(&expected))
+            .text_array(points.iter().map(said).collect())
+            .hover_template("%{text}"),
+        line("value", "--value", &x, scaled(&values))
+            .text_array(values.iter().map(|value| scale.text(*value)).collect())
+            .hover_template("%{text}"),
+        line("", "--anomaly", &marked_x, marked_y)
+            .name("anomaly")
+            .mode(Mode::Markers)
+            .marker(Marker::new().symbol(MarkerSymbol::X).size(7).color("--anomaly"))
+            .hover_template("anomaly"),
+        score_line(points, &x).y_axis("y2"),
+    ];
+    let layout = layout(520)
+        .x_axis(ranged(time_axis().anchor("y2"), view))
+        .y_axis(axis(scale.name()).domain(&[0.36, 1.0]))
+        .y_axis2(axis_from_zero("score").domain(&[0.0, 0.26]))
+        .shapes(marks(points, alerts, "y2"));
+    plot(traces, layout)
+}
+
+/// The score alone, for what has no single value.
+pub(super) fn score_only(points: &[ChartPoint], alerts: &[Alert], view: Option<[i64; 2]>) -> Plot {
+    let x: Vec<i64> = points.iter().map(|point| millis(point.at)).collect();
+    let layout = layout(300)
+        .x_axis(ranged(time_axis(), view))
+        .y_axis(axis_from_zero("score"))
+        .shapes(marks(points, alerts, "y"));
+    plot(vec![score_line(points, &x)], layout)
+}
+
+/// One metric over time, with spans of alerts.
+pub(super) fn metric(series: &Series, alerts: &[Alert], view: Option<[i64; 2]>) -> Plot {
+    let kept = thin(series.values(), MOST_POINTS);
+    let value = |index: &usize| series.values().get(*index).copied().unwrap_or(f64::NAN);
+    let unit = if series.unit() == Unit::None { Unit::from_metric_name(series.name()) } else { series.unit() };
+    let scale = Scale::of(unit, series.values().iter().copied());
+    let x: Vec<i64> = kept.iter().map(|index| millis(series.time_at(*index))).collect();
+    let y = kept.iter().map(|index| scale.apply(value(index))).collect();
+    let shown = line("value", "--value", &x, y)
+        .show_legend(false)
+        .text_array(kept.iter().map(|index| scale.text(value(index))).collect())
+        .hover_template("%{text}");
+    let shapes = spans(alerts, series.start(), series.end());
+    plot(vec![shown], layout(210).x_axis(ranged(time_axis(), view)).y_axis(axis(scale.name())).shapes(shapes))
+}
+
+/// From a day before an alert to a quarter of a day after it: what its page shows first.
+pub(super) fn around(alert: &Alert) -> [i64; 2] {
+    const DAY_MS: i64 = 86_400_000;
+    let since = alert.enrichment.since.unwrap_or(alert.starts_at).min(alert.starts_at);
+    let end = alert.ends_at.unwrap_or(alert.updated_at).max(alert.starts_at);
+    [millis(since).saturating_sub(DAY_MS), millis(end).saturating_add(DAY_MS / 4)]
+}
+
+fn ranged(axis: Axis, view: Option<[i64; 2]>) -> Axis {
+    match view {
+        Some([from, to]) => axis.range(vec![from, to]),
+        None => axis,
+    }
+}
+
+fn score_line(points: &[ChartPoint], x: &[i64]) -> Box<plotly::Scatter<i64, f64>> {
+    let scores = points.iter().map(|point| rounded(point.score)).collect();
+    line("score", "--score", x, scores).hover_template("%{y:.2f}").show_legend(false)
+}
+
+fn marks(points: &[ChartPoint], alerts: &[Alert], score_axis: &str) -> Vec<Shape> {
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
+    let mut shapes = spans(alerts, first.at, last.at);
+    shapes.push(level(1.0, score_axis, "--limit"));
+    shapes
+}
+
+/// The spans of `alerts` between two times.
+fn spans(alerts: &[Alert], from: Timestamp, to: Timestamp) -> Vec<Shape> {
+    let within = |alert: &Alert| {
+        let start = alert.enrichment.since.unwrap_or(alert.starts_at).max(from);
+        let end = alert.ends_at.unwrap_or(to).min(to);
+        (start < end).then(|| shaded(start, end, "--alert-span"))
+    };
+    alerts.iter().filter_map(within).collect()
+}
