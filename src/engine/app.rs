@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,6 +50,7 @@ pub struct App {
     waiting: Mutex<BTreeMap<String, String>>,
     sent: Mutex<BTreeMap<(Fingerprint, Timestamp), (Timestamp, AlertState)>>,
     deliveries: Notify,
+    lanes: Arc<Semaphore>,
     tasks: TaskTracker,
     stopping: CancellationToken,
     started_at: Timestamp,
@@ -119,6 +120,7 @@ impl App {
             waiting: Mutex::new(waiting),
             sent: Mutex::default(),
             deliveries: Notify::new(),
+            lanes: Arc::new(Semaphore::new(rayon::current_num_threads().saturating_sub(1).max(1))),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             started_at: clock::now(),
@@ -251,6 +253,11 @@ impl App {
             () = tokio::time::sleep(duration) => {}
             () = self.stopping.cancelled() => {}
         }
+    }
+
+    /// Places on the CPU pool for what callers bring.
+    pub(super) const fn lanes(&self) -> &Arc<Semaphore> {
+        &self.lanes
     }
 
     pub(super) fn wake_deliveries(&self) {

@@ -13,19 +13,6 @@ use tracing::Span;
 use super::EngineError;
 use crate::telemetry;
 
-/// Whether somebody still waits for a computation.
-#[derive(Debug, Clone)]
-pub struct Wanted(Arc<AtomicBool>);
-
-/// Says on its way out that nobody waits any more.
-struct Waiting(Wanted);
-
-/// The pool for rounds and batches; the common pool stands in when the system has no threads left for it.
-static LONG: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
-    let pool = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("rounds-{index}")).build();
-    pool.inspect_err(|error| tracing::warn!(%error, "no pool for rounds, they share that of requests")).ok()
-});
-
 /// Runs `work` on the CPU pool for requests and waits for it without blocking the runtime.
 ///
 /// The current tracing span is carried over. Work that nobody waits for any more when its turn comes is skipped. A
@@ -67,44 +54,11 @@ async fn on<T: Send + 'static>(
     receiver.await.unwrap_or_else(|_| Err(EngineError::Panicked("the computation was dropped".to_owned())))
 }
 
-/// Like [`run`], for work in pieces: `work` asks between them whether it is still wanted. It is not once the future that
-/// this returns was dropped, because the caller went away or its time was up.
-///
-/// # Errors
-/// [`EngineError::Panicked`].
-pub async fn run_while_wanted<T: Send + 'static>(
-    work: impl FnOnce(&Wanted) -> T + Send + 'static,
-) -> Result<T, EngineError> {
-    let wanted = Wanted(Arc::new(AtomicBool::new(true)));
-    let waiting = Waiting(wanted.clone());
-    let outcome = run(move || work(&wanted)).await;
-    drop(waiting);
-    outcome
-}
-
 /// Runs `work`; a panic inside becomes an error.
-///
-/// # Errors
-/// [`EngineError::Panicked`].
-pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, EngineError> {
+fn contained<T>(work: impl FnOnce() -> T) -> Result<T, EngineError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| EngineError::Panicked(panic_text(payload.as_ref())))
 }
 
-impl Wanted {
-    /// Whether somebody still waits.
-    #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Relaxed);
-    }
-}
-
-/// What a panic said.
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned())
@@ -137,21 +91,5 @@ mod tests {
         for one in busy {
             one.await.expect("joins").expect("ends");
         }
-    }
-
-    #[tokio::test]
-    async fn work_that_nobody_waits_for_hears_of_it() {
-        let (begun, has_begun) = std::sync::mpsc::channel();
-        let (ended, has_ended) = std::sync::mpsc::channel();
-        let work = run_while_wanted(move |wanted| {
-            begun.send(()).expect("the test listens");
-            while wanted.is_wanted() {
-                std::thread::yield_now();
-            }
-            ended.send(()).expect("the test listens");
-        });
-        assert!(tokio::time::timeout(std::time::Duration::from_millis(50), work).await.is_err());
-        has_begun.recv().expect("it ran");
-        has_ended.recv_timeout(std::time::Duration::from_secs(10)).expect("it ended when nobody waited");
     }
 }

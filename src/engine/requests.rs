@@ -1,8 +1,14 @@
 //! What callers bring: their own series and alert facts in, judgements out. Nothing is remembered.
 //!
-//! Every function here works on the CPU pool and stops between two series when its caller no longer waits.
+//! Every function here works on the CPU pool and stops between two series when its caller no longer waits. However much is
+//! brought, one processor stays free for alerts and detectors where there are several.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::stateless::{plan_capacity, score_prepared};
 use super::{App, EngineError, compute};
@@ -10,7 +16,7 @@ use crate::capacity::{self, Limit, Plan};
 use crate::detect::{self, Scores};
 pub use crate::detect::{FalseAlarmBudget, Season, Watch};
 use crate::forecast::{self, Forecast, ModelChoice, Request};
-use crate::series::{self, HumanDuration, Labels, Samples, Step};
+use crate::series::{self, HumanDuration, Labels, Samples, Series, Step};
 use crate::severity::{AlertFacts, Assessment, Severity};
 use crate::source::file::{Prepared, SampleGroup};
 use crate::source::webhook::Notification;
@@ -100,58 +106,6 @@ pub struct Judgeable {
 /// One result for each series brought.
 pub type Each<T> = Vec<Result<T, EngineError>>;
 
-/// Scores every series, causally.
-///
-/// # Errors
-/// [`EngineError::Panicked`]; what is wrong with one series stands in its own result.
-pub async fn score(brought: Vec<Brought>, options: ScoreOptions) -> Result<Each<Judged>, EngineError> {
-    let settings = score_settings(options);
-    each(brought, move |prepared| {
-        let scores = score_prepared(&prepared, None, &settings)?;
-        Ok(Judged { step: prepared.entity.step(), scores, dropped: prepared.dropped })
-    })
-    .await
-}
-
-/// Forecasts every metric of every series.
-///
-/// # Errors
-/// [`EngineError::Panicked`]; what is wrong with one series stands in its own result.
-pub async fn forecast(brought: Vec<Brought>, options: ForecastOptions) -> Result<Each<Vec<Forecast>>, EngineError> {
-    each(brought, move |prepared| {
-        let metrics = prepared.entity.metrics().iter();
-        metrics
-            .map(|series| Ok(forecast::forecast(series, &forecast_request(series.step(), &options))?))
-            .collect::<Result<Vec<Forecast>, EngineError>>()
-    })
-    .await
-}
-
-/// Plans every series against its limit, seen from its last point.
-///
-/// # Errors
-/// [`EngineError::Capacity`] when an option is out of range; what is wrong with one series stands in its own result.
-pub async fn plan(brought: Vec<Brought>, limits: Vec<f64>, options: PlanOptions) -> Result<Each<Plan>, EngineError> {
-    let defaults = capacity::Settings::default();
-    let settings = capacity::Settings {
-        horizon: options.horizon.unwrap_or(defaults.horizon),
-        lead_time: options.lead_time.unwrap_or(defaults.lead_time),
-        headroom: options.headroom.unwrap_or(defaults.headroom),
-        ..defaults
-    };
-    settings.validate()?;
-    let limits: Vec<Limit<'static>> = limits.into_iter().map(Limit::Constant).collect();
-    each_numbered(brought, move |index, prepared| {
-        let [used] = prepared.entity.metrics() else {
-            return Err(EngineError::Invalid("capacity needs one metric, got several; bring each alone".to_owned()));
-        };
-        let limit =
-            limits.get(index).copied().ok_or_else(|| EngineError::Invalid("the limit is missing".to_owned()))?;
-        plan_capacity(used, limit, &settings, used.time_at(used.len() - 1))
-    })
-    .await
-}
-
 /// Unix numbers of one series as milliseconds. Seconds, milliseconds, microseconds or nanoseconds: the unit follows from
 /// the median magnitude (below 1e11, 1e14, 1e17), as it does in files.
 #[must_use]
@@ -169,6 +123,64 @@ pub fn unix_millis(numbers: &[f64]) -> Vec<i64> {
 }
 
 impl App {
+    /// Scores every series, causally.
+    ///
+    /// # Errors
+    /// [`EngineError::Panicked`]; what is wrong with one series stands in its own result.
+    pub async fn score_brought(
+        &self,
+        brought: Vec<Brought>,
+        options: ScoreOptions,
+    ) -> Result<Each<Judged>, EngineError> {
+        let settings = score_settings(options);
+        let work = move |_, prepared: Prepared| {
+            let scores = score_prepared(&prepared, None, &settings)?;
+            Ok(Judged { step: prepared.entity.step(), scores, dropped: prepared.dropped })
+        };
+        each(self.lanes(), brought, work).await
+    }
+
+    /// Forecasts every metric of every series.
+    ///
+    /// # Errors
+    /// [`EngineError::Panicked`]; what is wrong with one series stands in its own result.
+    pub async fn forecast_brought(
+        &self,
+        brought: Vec<Brought>,
+        options: ForecastOptions,
+    ) -> Result<Each<Vec<Forecast>>, EngineError> {
+        let work = move |_, prepared: Prepared| {
+            let one = |series: &Series| Ok(forecast::forecast(series, &forecast_request(series.step(), &options))?);
+            prepared.entity.metrics().iter().map(one).collect()
+        };
+        each(self.lanes(), brought, work).await
+    }
+
+    /// Plans every series against its limit, seen from its last point.
+    ///
+    /// # Errors
+    /// [`EngineError::Capacity`] when an option is out of range; what is wrong with one series stands in its own result.
+    pub async fn plan_brought(
+        &self,
+        brought: Vec<Brought>,
+        limits: Vec<f64>,
+        options: PlanOptions,
+    ) -> Result<Each<Plan>, EngineError> {
+        let settings = plan_settings(options);
+        settings.validate()?;
+        let limits: Vec<Limit<'static>> = limits.into_iter().map(Limit::Constant).collect();
+        let work = move |index: usize, prepared: Prepared| {
+            let [used] = prepared.entity.metrics() else {
+                let message = "capacity needs one metric, got several; bring each alone";
+                return Err(EngineError::Invalid(message.to_owned()));
+            };
+            let limit = limits.get(index).copied();
+            let limit = limit.ok_or_else(|| EngineError::Invalid("the limit is missing".to_owned()))?;
+            plan_capacity(used, limit, &settings, used.time_at(used.len() - 1))
+        };
+        each(self.lanes(), brought, work).await
+    }
+
     /// Judges alerts by the severity model and policy in use.
     ///
     /// # Errors
@@ -223,30 +235,52 @@ fn forecast_request(step: Step, options: &ForecastOptions) -> Request {
     }
 }
 
-async fn each<T: Send + 'static>(
-    brought: Vec<Brought>,
-    work: impl Fn(Prepared) -> Result<T, EngineError> + Send + Sync + 'static,
-) -> Result<Each<T>, EngineError> {
-    each_numbered(brought, move |_, prepared| work(prepared)).await
+fn plan_settings(options: PlanOptions) -> capacity::Settings {
+    let defaults = capacity::Settings::default();
+    capacity::Settings {
+        horizon: options.horizon.unwrap_or(defaults.horizon),
+        lead_time: options.lead_time.unwrap_or(defaults.lead_time),
+        headroom: options.headroom.unwrap_or(defaults.headroom),
+        ..defaults
+    }
 }
 
-/// Cleans every series, then works on all in parallel; a panic of one is the failure of that one.
-async fn each_numbered<T: Send + 'static>(
+/// Cleans every series, then works on each by itself, as many at a time as there are `lanes`. The requests take turns,
+/// series by series. When the future that this returns is dropped, what has not begun never begins.
+async fn each<T: Send + 'static>(
+    lanes: &Arc<Semaphore>,
     brought: Vec<Brought>,
     work: impl Fn(usize, Prepared) -> Result<T, EngineError> + Send + Sync + 'static,
 ) -> Result<Each<T>, EngineError> {
-    compute::run_while_wanted(move |wanted| {
-        let prepared = prepare_all(brought);
-        let one = |(index, prepared): (usize, Result<Prepared, EngineError>)| {
-            if !wanted.is_wanted() {
-                return Err(EngineError::Conflict("nobody waits for the answer any more".to_owned()));
+    let work = Arc::new(work);
+    let prepared = compute::run(move || prepare_all(brought)).await?;
+    let mut results: BTreeMap<usize, Result<T, EngineError>> = BTreeMap::new();
+    let mut under_way = JoinSet::new();
+    for (index, prepared) in prepared.into_iter().enumerate() {
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                results.insert(index, Err(error));
+                continue;
             }
-            let prepared = prepared?;
-            compute::contained(|| work(index, prepared))?
         };
-        prepared.into_par_iter().enumerate().map(one).collect()
-    })
-    .await
+        let lane = Arc::clone(lanes).acquire_owned().await.map_err(|_| interrupted())?;
+        let work = Arc::clone(&work);
+        let job = compute::run(move || {
+            let _lane = lane;
+            work(index, prepared)
+        });
+        under_way.spawn(async move { (index, job.await.flatten()) });
+    }
+    while let Some(done) = under_way.join_next().await {
+        let (index, result) = done.map_err(|_| interrupted())?;
+        results.insert(index, result);
+    }
+    Ok(results.into_values().collect())
+}
+
+fn interrupted() -> EngineError {
+    EngineError::Conflict("the computation was interrupted by shutdown".to_owned())
 }
 
 /// Cleans every series. Their grids share one budget of points, so that two points far apart cannot fill the memory.
@@ -298,9 +332,33 @@ mod tests {
     #[tokio::test]
     async fn what_is_wrong_with_one_series_does_not_touch_the_others() {
         let minutes: Vec<i64> = (0..50).map(|minute| minute * 60_000).collect();
-        let scored = score(vec![brought(&minutes, None), brought(&[], None)], ScoreOptions::default()).await;
-        let scored = scored.expect("no panic");
-        assert_eq!(scored[0].as_ref().expect("scored").scores.points.len(), 50);
-        assert!(matches!(scored[1], Err(EngineError::Series(_))));
+        let three = vec![brought(&minutes, None), brought(&[], None), brought(&minutes, None)];
+        let work = |index: usize, prepared: Prepared| {
+            assert_ne!(index, 2, "planted");
+            Ok(prepared.slots.len())
+        };
+        let done = each(&Arc::new(Semaphore::new(1)), three, work).await.expect("each has its own result");
+        assert!(matches!(done[0], Ok(50)));
+        assert!(matches!(done[1], Err(EngineError::Series(_))));
+        assert!(matches!(&done[2], Err(EngineError::Panicked(text)) if text.contains("planted")));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_begun() {
+        let lanes = Arc::new(Semaphore::new(1));
+        let minutes: Vec<i64> = (0..50).map(|minute| minute * 60_000).collect();
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let may_go_on = std::sync::Mutex::new(may_go_on);
+        let work = move |index: usize, _: Prepared| {
+            begun.send(index).expect("the test listens");
+            may_go_on.lock().expect("not poisoned").recv().expect("the test sends");
+            Ok(())
+        };
+        let request = each(&lanes, vec![brought(&minutes, None); 100], work);
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(300), request).await.is_err());
+        go_on.send(()).expect("the first series waits");
+        drop(lanes.acquire().await.expect("the lane is free again"));
+        assert_eq!(has_begun.iter().count(), 1, "only the first series was begun");
     }
 }

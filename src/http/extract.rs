@@ -17,6 +17,8 @@ use crate::engine::compute;
 
 /// Bodies longer than this are parsed on the CPU pool, bytes.
 const PARSE_INLINE: usize = 32 << 10;
+/// Deepest nesting of a body.
+const MAX_DEPTH: usize = 128;
 
 /// Whether the body of a request has arrived; tells a slow sender from a slow answer.
 #[derive(Debug, Clone)]
@@ -170,12 +172,33 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let inner = error.inner();
         let at = path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
         match inner.classify() {
+            serde_json::error::Category::Data if depth(bytes) > MAX_DEPTH => {
+                let message = format!("the body is nested deeper than {MAX_DEPTH} levels, the limit of recursion");
+                ApiError::bad_request(message, path)
+            }
             serde_json::error::Category::Data => ApiError::unprocessable(format!("{at}{inner}"), path),
             _ => ApiError::bad_request(format!("the body is not valid JSON: {at}{inner}"), path),
         }
     })?;
     reader.end().map_err(|error| ApiError::bad_request(format!("the body is not valid JSON: {error}"), None))?;
     Ok(value)
+}
+
+/// How deep JSON is nested, whether or not it is well formed.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut now, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => now += 1,
+            b']' | b'}' if !in_text => now = now.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(now);
+    }
+    deepest
 }
 
 #[cfg(test)]
@@ -203,6 +226,13 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         assert!(parse::<serde_json::Value>(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_of_texts() {
+        assert_eq!(depth(br#"{"a":[[1],"[[[[\"[["]}"#), 3);
+        assert_eq!(depth(b"]]][["), 2);
+        assert_eq!(depth(b""), 0);
     }
 
     #[test]

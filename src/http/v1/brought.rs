@@ -45,7 +45,6 @@ pub(super) struct SeriesIn {
     /// The same in seconds; give one of both.
     step_s: Option<f64>,
     /// Time of the first of `values` or `metrics`: RFC 3339 or a Unix number.
-    #[schema(value_type = Option<String>)]
     start: Option<Moment>,
     /// Points as `[time, value]` in any order. Time is RFC 3339, or Unix seconds or milliseconds (or micro- or
     /// nanoseconds), as the median magnitude tells: below 1e11, 1e14, 1e17. A value may be `null`: missing.

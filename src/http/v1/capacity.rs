@@ -20,7 +20,7 @@ use super::brought::{SeriesIn, SeriesList};
 use crate::capacity::Recommendation;
 use crate::engine::capacity_body;
 use crate::engine::listings::{CapacityRecord, RecommendationRecord};
-use crate::engine::requests::{self, PlanOptions};
+use crate::engine::requests::PlanOptions;
 use crate::series::HumanDuration;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -162,7 +162,7 @@ struct Advices {
 /// Seen from the last point of each series. At most 1,000 series and 1,000,000 points.
 #[utoipa::path(post, path = "/api/v1/capacity", tag = "judge", request_body = CapacityRequest,
     responses((status = 200, description = "Plans, in the order of the request.", body = CapacityResponse), BodyFailures))]
-async fn plan(Body(request): Body<CapacityRequest>) -> Result<Response, ApiError> {
+async fn plan(State(state): State<AppState>, Body(request): Body<CapacityRequest>) -> Result<Response, ApiError> {
     let limits = limits(&request)?;
     let options = PlanOptions { horizon: request.horizon, lead_time: request.lead_time, headroom: request.headroom };
     let brought = request.series.into_brought()?;
@@ -171,7 +171,7 @@ async fn plan(Body(request): Body<CapacityRequest>) -> Result<Response, ApiError
         return Err(ApiError::unprocessable(message, None).at(format!("series[{index}].metrics")));
     }
     let ids = brought.iter().map(|one| one.name.clone()).collect();
-    let results = requests::plan(brought, limits, options).await?;
+    let results = state.app.plan_brought(brought, limits, options).await?;
     let series = answer::each(
         ids,
         results,

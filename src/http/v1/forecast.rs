@@ -9,7 +9,9 @@ use axum::response::Response;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,7 +22,7 @@ use super::super::openapi::{BodyFailures, ReadFailures};
 use super::answer::{self, SeriesError, map_of};
 use super::brought::{SeriesIn, SeriesList};
 use crate::engine::listings::{ForecastFilter, ForecastRecord};
-use crate::engine::requests::{self, Ahead, ForecastOptions, MAX_STEPS};
+use crate::engine::requests::{Ahead, ForecastOptions, MAX_STEPS};
 use crate::forecast::{Because, Forecast, ModelChoice};
 use crate::series::{HumanDuration, Unit};
 
@@ -41,7 +43,7 @@ struct ForecastRequest {
     #[schema(value_type = Vec<SeriesIn>)]
     series: SeriesList,
     /// How far ahead: a number of steps, or a duration such as `7d`.
-    #[schema(value_type = String, example = "24h")]
+    #[schema(example = "24h")]
     horizon: Horizon,
     /// Coverage of the intervals, percent; default `[80, 95]`.
     #[serde(default = "usual_levels")]
@@ -172,7 +174,7 @@ struct StoredForecasts {
 /// `error`; when none can, the answer is 422. At most 1,000 series and 1,000,000 points, in and out.
 #[utoipa::path(post, path = "/api/v1/forecast", tag = "judge", request_body = ForecastRequest,
     responses((status = 200, description = "Forecasts, in the order of the request.", body = ForecastResponse), BodyFailures))]
-async fn forecast(Body(request): Body<ForecastRequest>) -> Result<Response, ApiError> {
+async fn forecast(State(state): State<AppState>, Body(request): Body<ForecastRequest>) -> Result<Response, ApiError> {
     let ForecastRequest { series, horizon: Horizon(horizon), levels, model, seasons } = request;
     let levels = shares(&levels)?;
     check_seasons(seasons.as_deref())?;
@@ -180,7 +182,7 @@ async fn forecast(Body(request): Body<ForecastRequest>) -> Result<Response, ApiE
     let brought = series.without_limits()?.into_brought()?;
     let ids = brought.iter().map(|one| one.name.clone()).collect();
     let options = ForecastOptions { horizon, levels, model, seasons };
-    let results = requests::forecast(brought, options).await?;
+    let results = state.app.forecast_brought(brought, options).await?;
     let good = |id, made: Vec<Forecast>| ForecastSeries {
         id,
         forecasts: made.into_iter().map(MetricForecast::from).collect(),
@@ -314,6 +316,17 @@ impl<'de> Deserialize<'de> for Horizon {
         deserializer.deserialize_any(HorizonVisitor)
     }
 }
+
+impl PartialSchema for Horizon {
+    fn schema() -> RefOr<Schema> {
+        let steps = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let span = ObjectBuilder::new().schema_type(Type::String);
+        let description = "How far ahead: a number of steps, or a duration such as `7d`.";
+        OneOfBuilder::new().item(steps).item(span).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for Horizon {}
 
 struct HorizonVisitor;
 

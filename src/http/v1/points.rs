@@ -4,7 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::engine::requests::{MAX_STEPS, unix_millis};
 
@@ -56,6 +58,17 @@ impl Moment {
         }
     }
 }
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let number = ObjectBuilder::new().schema_type(Type::Number);
+        let description = "A time: RFC 3339, or a Unix number of seconds, milliseconds, microseconds or nanoseconds.";
+        OneOfBuilder::new().item(text).item(number).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for Moment {}
 
 impl Points {
     /// Times in Unix milliseconds, and values; NaN where there is none.

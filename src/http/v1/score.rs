@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use super::super::openapi::BodyFailures;
 use super::answer::{self, SeriesError};
 use super::brought::{SeriesIn, SeriesList};
 use crate::detect::PointScore;
-use crate::engine::requests::{self, FalseAlarmBudget, Judged, ScoreOptions, Season, Watch};
+use crate::engine::requests::{FalseAlarmBudget, Judged, ScoreOptions, Season, Watch};
 use crate::series::Unit;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -139,13 +140,13 @@ pub(super) struct ScoredPoint {
 /// long as their gap. All but the last points of a long history can be kept out of the answer with `options.last`.
 #[utoipa::path(post, path = "/api/v1/score", tag = "judge", request_body = ScoreRequest,
     responses((status = 200, description = "Scores, in the order of the request.", body = ScoreResponse), BodyFailures))]
-async fn score(Body(request): Body<ScoreRequest>) -> Result<Response, ApiError> {
+async fn score(State(state): State<AppState>, Body(request): Body<ScoreRequest>) -> Result<Response, ApiError> {
     let ScoreRequest { series, options } = request;
     let brought = series.without_limits()?.into_brought()?;
     let ids = brought.iter().map(|one| one.name.clone()).collect();
     let score =
         ScoreOptions { false_alarms: options.false_alarms, direction: options.direction, season: options.season };
-    let results = requests::score(brought, score).await?;
+    let results = state.app.score_brought(brought, score).await?;
     let (last, explain) = (options.last.unwrap_or(usize::MAX), options.explain.unwrap_or(true));
     let series = answer::each(ids, results, |id, judged| scored(id, &judged, last, explain), failed)?;
     answer::large(ScoreResponse { series }).await

@@ -90,13 +90,15 @@ async fn give(
     if request.comment.len() > MAX_COMMENT {
         return Err(wrong("comment", format!("must have at most {MAX_COMMENT} bytes, got {}", request.comment.len())));
     }
+    let now = clock::now();
     let record = VerdictRecord {
         fingerprint,
         starts_at: request.starts_at,
         verdict: request.verdict,
         author: request.by,
         comment: request.comment,
-        given_at: clock::now(),
+        // as exact as it is kept
+        given_at: Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
     };
     state.app.give_verdict(&record).await?;
     Ok((StatusCode::CREATED, Json(record.into())))
