@@ -115,7 +115,7 @@ fn render(resource: &Resource, history: Option<&Series>) -> Markup {
         section aria-labelledby="advice" {
             h2 id="advice" { "Recommendation" }
             @match &resource.recommendation {
-                Some(recommendation) => (advice::whole(recommendation)),
+                Some(recommendation) => (advice::whole(recommendation, &resource.because)),
                 None => p.empty { "Nothing needs doing." },
             }
         }

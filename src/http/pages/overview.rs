@@ -43,7 +43,7 @@ pub(super) fn render(overview: &Overview, report: Option<&str>) -> Markup {
             @if overview.firing.is_empty() { (nothing_fires(overview)) }
             @else { (alert_list::table("Alerts that fire, worst first", &overview.firing, alert_list::MOST, "")) }
         }
-        @if !overview.incidents.is_empty() { (incidents(&overview.incidents)) }
+        (incidents(&overview.incidents))
         section aria-labelledby="advice" {
             h2 id="advice" { "Recommendations" }
             (recommendations(overview))
@@ -70,6 +70,7 @@ pub(super) fn render(overview: &Overview, report: Option<&str>) -> Markup {
 fn headline(overview: &Overview) -> Markup {
     let series: usize = overview.detectors.iter().map(|one| one.series).sum();
     let healthy = overview.detectors.iter().filter(|one| one.last_error.is_none()).count();
+    let starting = starting(overview);
     let next = overview.resources.first().filter(|one| one.exhaustion.outlook != Outlook::NeverAtThisRate);
     let next = next.filter(|one| one.exhaustion.p50.is_some() || one.exhaustion.outlook == Outlook::AlreadyExhausted);
     html! {
@@ -90,10 +91,15 @@ fn headline(overview: &Overview) -> Markup {
             div {
                 dt { "Healthy detectors" }
                 dd { (healthy) " of " (overview.detectors.len()) }
-                dd.note { @if overview.not_ready.is_empty() { "all have had a round" } @else { (overview.not_ready.len()) " still starting" } }
+                dd.note { @if starting == 0 { "all have had a round" } @else { (starting) " still starting" } }
             }
         }
     }
+}
+
+/// Detectors without a first round yet.
+fn starting(overview: &Overview) -> usize {
+    overview.detectors.iter().filter(|one| one.last_round.is_none()).count()
 }
 
 fn next_date(resource: &Resource) -> Markup {
@@ -146,8 +152,8 @@ fn nothing_fires(overview: &Overview) -> Markup {
                 " (a name, a source, a query and a step), check it with " code { "tidewatch check-config" }
                 " and restart the service."
             }
-        } @else if !overview.not_ready.is_empty() {
-            p.empty { "Nothing fires yet; " (overview.not_ready.len()) " of " (overview.configured.detectors) " detectors are still at their first round." }
+        } @else if starting(overview) > 0 {
+            p.empty { "Nothing fires yet; " (starting(overview)) " of " (overview.configured.detectors) " detectors are still at their first round." }
         } @else {
             p.empty { "Nothing fires." }
         }
@@ -157,7 +163,12 @@ fn nothing_fires(overview: &Overview) -> Markup {
     }
 }
 
+/// Incidents of several alerts; one of a single alert says nothing that the alert does not.
 fn incidents(open: &[OpenIncident]) -> Markup {
+    let open: Vec<&OpenIncident> = open.iter().filter(|one| one.alerts.len() > 1).collect();
+    if open.is_empty() {
+        return html! {};
+    }
     html! {
         section aria-labelledby="incidents" {
             h2 id="incidents" { "Open incidents" }

@@ -233,7 +233,7 @@ pub(super) fn exhaustion_words(exhaustion: &Exhaustion) -> String {
         (Outlook::AlreadyExhausted, ..) => "the limit is reached already".to_owned(),
         (Outlook::NeverAtThisRate, ..) => "never at this rate".to_owned(),
         (_, Some(early), Some(middle), Some(late)) => format!(
-            "as likely before as after {}; nine in ten between {} and {}",
+            "as likely before as after {}; eight chances in ten between {} and {}",
             time_text(middle),
             time_text(early),
             time_text(late)
