@@ -12,8 +12,8 @@ use super::series::{self, plots};
 use super::series_plot::{around, part};
 use super::shell::{Section, document_with_plots};
 use super::show::{
-    against_band, bar, counted, exhaustion_words, foreign, foreign_link, foreign_short, percent, quantity,
-    reason_words, seconds_between, severity, span, state, time, unit_of, visible, words,
+    against_band, bar, counted, exhaustion_words, foreign, foreign_heading, foreign_link, foreign_short, percent,
+    quantity, reason_words, seconds_between, severity, span, state, time, unit_of, visible, words,
 };
 use crate::alert::{Alert, Origin};
 use crate::engine::{ChartPoint, SeriesView, compute};
@@ -68,7 +68,7 @@ fn render(shown: &Shown) -> Markup {
     let title = alert.title();
     let body = html! {
         p.badges { (severity(alert.assessment.as_ref().map(|a| a.severity))) " " (state(alert.state)) }
-        h1 { (foreign(&title)) }
+        h1 { (foreign_heading(&title)) }
         @if let Some(summary) = alert.annotations.get("summary") { p.lead { (foreign(summary)) } }
         (facts(alert))
         @if let Some(view) = &shown.series {
@@ -232,10 +232,10 @@ fn past(shown: &Shown) -> Markup {
                         tbody {
                             @for one in &known.similar {
                                 tr {
-                                    td.wide { a href={ "/alerts/" (one.fingerprint) "?at=" (one.starts_at.as_millisecond()) } { (foreign_short(&one.title)) } }
-                                    td.number { (percent(one.similarity)) }
-                                    td.nowrap { (time(one.starts_at)) }
-                                    td.nowrap { @match one.duration_minutes { Some(minutes) => (span(minutes * 60.0)), None => "still firing" } }
+                                    td.wide data-label="Alert" { a href={ "/alerts/" (one.fingerprint) "?at=" (one.starts_at.as_millisecond()) } { (foreign_short(&one.title)) } }
+                                    td.number data-label="Labels in common" { (percent(one.similarity)) }
+                                    td.nowrap data-label="Began" { (time(one.starts_at)) }
+                                    td.nowrap data-label="Lasted" { @match one.duration_minutes { Some(minutes) => (span(minutes * 60.0)), None => "still firing" } }
                                 }
                             }
                         }

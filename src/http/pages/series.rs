@@ -8,7 +8,7 @@ use super::super::AppState;
 use super::error::PageError;
 use super::plot::{MOST_POINTS, figure};
 use super::shell::{Section, document, document_with_plots};
-use super::show::{foreign, foreign_short, in_url, percent, quantity, span, sparkline, time_or};
+use super::show::{foreign, foreign_heading, foreign_short, in_url, percent, quantity, span, sparkline, time_or};
 use super::{alert_list, series_plot};
 use crate::engine::{ChartPoint, SeriesSummary, SeriesView, compute};
 use crate::series::{Fingerprint, Series};
@@ -83,21 +83,21 @@ fn row(one: &SeriesSummary) -> Markup {
     let last = one.recent.last();
     html! {
         tr {
-            td.wide { a href=(address(&one.detector, one.labels.fingerprint())) { (foreign_short(&one.name)) } }
-            td { (foreign_short(&one.detector)) }
-            td { (sparkline(&recent)) }
-            td.number {
+            td.wide data-label="Series" { a href=(address(&one.detector, one.labels.fingerprint())) { (foreign_short(&one.name)) } }
+            td data-label="Detector" { (foreign_short(&one.detector)) }
+            td data-label="Recent" { (sparkline(&recent)) }
+            td.number data-label="Value" {
                 @if entity { span.muted { (one.metrics.len()) " metrics" } }
                 @else { (last.map_or_else(|| "unknown".to_owned(), |point| quantity(one.unit, point.value))) }
             }
-            td.nowrap {
+            td.nowrap data-label="Expected" {
                 @match last.filter(|point| !entity && point.lower.is_finite() && point.upper.is_finite()) {
                     Some(point) => { (one.unit.format(point.lower)) " to " (one.unit.format(point.upper)) },
                     None => span.muted { "–" },
                 }
             }
-            td.number { @if let Some(point) = last { (format!("{:.2}", point.score)) } @else { span.muted { "–" } } }
-            td {
+            td.number data-label="Score" { @if let Some(point) = last { (format!("{:.2}", point.score)) } @else { span.muted { "–" } } }
+            td data-label="State" {
                 @if one.firing { span class="badge firing" { "firing" } }
                 @else if last.is_some_and(|point| point.is_anomaly) { span class="badge warning" { "anomalous" } }
                 @else { "ordinary" }
@@ -124,7 +124,7 @@ pub(super) async fn page(
 fn render(view: &SeriesView, metrics: &[Series]) -> Markup {
     let summary = &view.summary;
     let body = html! {
-        h1 { (foreign(&summary.name)) }
+        h1 { (foreign_heading(&summary.name)) }
         (facts(view))
         (plots(&summary.recent, metrics, view))
         section aria-labelledby="alerts" {

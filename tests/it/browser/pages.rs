@@ -20,8 +20,8 @@ impl Page {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    fn header(&self, name: header::HeaderName) -> &str {
-        self.headers.get(&name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
