@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use tidewatch::cli::{Cli, exit_code_of, run};
+use tidewatch::cli::{arguments, exit_code_of, run, text_of};
 
 #[expect(clippy::print_stderr, reason = "the one place that tells people why the program ends")]
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(arguments()) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", text_of(&error));
             exit_code_of(&error)
         }
     }

@@ -156,7 +156,7 @@ pub const METRICS: [Metric; 22] = [
     counted(POINTS_SCORED, &["detector"], "Points scored."),
     counted(ANOMALIES, &["detector"], "Anomalous points found."),
     counted(SERIES_REJECTED, &["reason"], "Series left out because of their data or a limit."),
-    counted(ALERTS, &["state"], "Alerts that fired or resolved."),
+    counted(ALERTS, &["state"], "Own alerts that fired or resolved."),
     metric(ALERTS_FIRING, Kind::Gauge, Unit::Count, &[], "Alerts firing now."),
     counted(DELIVERIES, &["destination", "outcome"], "Delivery attempts by outcome."),
     metric(DELIVERY_DURATION, Kind::Histogram, Unit::Seconds, &["destination"], "Time of delivery attempts."),
@@ -285,6 +285,46 @@ pub fn enriched(outcome: Outcome, took: Duration) {
     histogram!(ENRICH_DURATION).record(took);
 }
 
+/// Says when a detector last scored its series, Unix seconds. `detector` is its name in the configuration.
+pub fn scored_at(detector: &str, unix_secs: f64) {
+    gauge!(LAST_SCORED, "detector" => detector.to_owned()).set(unix_secs);
+}
+
+/// Counts an alert that fired or resolved; `state` is from a closed set.
+pub fn alerted(state: &'static str) {
+    counter!(ALERTS, "state" => state).increment(1);
+}
+
+/// Sets how many alerts fire now.
+pub fn firing(count: usize) {
+    gauge!(ALERTS_FIRING).set(count as f64);
+}
+
+/// Counts a batch of forecasts that ended.
+pub fn batch_ended(outcome: Outcome) {
+    counter!(FORECAST_RUNS, "outcome" => outcome.as_str()).increment(1);
+}
+
+/// Counts forecasts; `model` is from a closed set.
+pub fn forecast_made(model: &'static str) {
+    counter!(FORECASTS, "model" => model).increment(1);
+}
+
+/// Counts a series that was left out; `reason` is from a closed set.
+pub fn rejected(reason: &'static str) {
+    counter!(SERIES_REJECTED, "reason" => reason).increment(1);
+}
+
+/// Counts a model file that was loaded or refused.
+pub fn model_loaded(outcome: Outcome) {
+    counter!(MODEL_LOADS, "outcome" => outcome.as_str()).increment(1);
+}
+
+/// Counts computations that begin (1) or end (-1) to wait for a processor.
+pub fn queued(change: i32) {
+    gauge!(COMPUTE_QUEUE).increment(f64::from(change));
+}
+
 const fn metric(
     name: &'static str,
     kind: Kind,
@@ -347,6 +387,15 @@ mod tests {
             asked("prod", Duration::from_millis(3), Some("timeout"));
             answered("/api/v1/forecasts/{id}", 404, Duration::from_micros(300));
             enriched(Outcome::Timeout, Duration::from_secs(2));
+            scored_at("latency", 1.75e9);
+            alerted("firing");
+            firing(2);
+            batch_ended(Outcome::Partial);
+            forecast_made("mstl_ets");
+            rejected("partial");
+            model_loaded(Outcome::Failed);
+            queued(1);
+            queued(-1);
         });
         let text = metrics.render();
         for line in [
@@ -358,6 +407,14 @@ mod tests {
             "tidewatch_source_errors_total{source=\"prod\",kind=\"timeout\"} 1",
             "tidewatch_http_requests_total{route=\"/api/v1/forecasts/{id}\",status=\"404\"} 1",
             "tidewatch_enrich_duration_seconds_count 1",
+            "tidewatch_last_scored_timestamp_seconds{detector=\"latency\"} 1750000000",
+            "tidewatch_alerts_total{state=\"firing\"} 1",
+            "tidewatch_alerts_firing 2",
+            "tidewatch_forecast_runs_total{outcome=\"partial\"} 1",
+            "tidewatch_forecasts_total{model=\"mstl_ets\"} 1",
+            "tidewatch_series_rejected_total{reason=\"partial\"} 1",
+            "tidewatch_model_loads_total{outcome=\"failed\"} 1",
+            "tidewatch_compute_queue_depth 0",
             "# TYPE tidewatch_points_scored_total counter",
             "# HELP tidewatch_points_scored_total Points scored.",
         ] {

@@ -5,16 +5,83 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use super::parse::{self, Horizon, LimitValue};
 use crate::detect;
 use crate::forecast::ModelChoice;
-use crate::series::{Aggregate, HumanDuration, Step};
+use crate::series::{Aggregate, HumanDuration, Step, Unit};
 
-/// Finds anomalies in metrics, classifies alerts, forecasts, and predicts when capacity runs out.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 done and something was found (--fail-on)";
+
+const SCORE_HELP: &str = "\
+Input:
+  timestamp,NAME             one series
+  timestamp,NAME,NAME,...    several metrics of one thing, scored together
+  series,timestamp,value     many series
+  Times are RFC 3339, `2024-01-31 23:59:59` (UTC) or Unix seconds or milliseconds.
+  A column `label` or `is_anomaly` is not looked at.
+
+Output, one row for each row of the input, in its order:
+  timestamp,value,expected,lower,upper,p_value,score,is_anomaly,reasons
+  (several metrics: `value` and the band are empty, `top_feature` follows; many series: `series`
+  in front). A score of 1 is the boundary: a point above it is an anomaly. Each score uses only
+  data up to its time; with --resample, up to the end of its longer step.
+
+Examples:
+  tidewatch score cpu.csv --false-alarms '1 per week'
+  tidewatch score metrics/ -o scores/ --fail-on anomaly";
+
+const FORECAST_HELP: &str = "\
+Output, one row for each series and step:
+  series,timestamp,model,mean,lo-80,hi-80,lo-95,hi-95
+
+Examples:
+  tidewatch forecast traffic.csv --horizon 7d
+  tidewatch forecast sales.parquet --horizon 13 --levels 50,90 -o next-quarter.csv";
+
+const CAPACITY_HELP: &str = "\
+Output, a line of JSON for each series:
+  series, used, limit, unit
+  exhaustion          dates by which the limit is reached with a probability of 10, 50 and 90 %;
+                      null: not within the horizon
+  probability_within  7, 30 and 90 days
+  growth_per_day, outlook, recommendation (what to change, by when), because (the evidence)
+
+Examples:
+  tidewatch capacity disk_used_bytes.csv --limit 500GB
+  tidewatch capacity disks/ --limit 0.9 --unit ratio --lead-time 30d -o plans/ --fail-on exhaustion";
+
+const CLASSIFY_HELP: &str = "\
+Output, one row for each alert, in the order of the input:
+  id,severity,p_critical,p_error,p_warning,p_info
+
+Example:
+  tidewatch classify alerts.csv --fail-on error";
+
+const TRAIN_HELP: &str = "\
+Labelled alerts are a CSV with the columns that `classify` reads, and in every row a `severity`:
+critical, error, warning or info. The model in use before stays beside the new one, as
+previous-model.json.
+
+Examples:
+  tidewatch train --severity labelled-alerts.csv
+  tidewatch train --all --config tidewatch.yaml";
+
+/// Finds anomalies in metrics, classifies alerts, forecasts, and predicts when capacity runs out
 #[derive(Debug, Parser)]
-#[command(name = "tidewatch", version, max_term_width = 110, propagate_version = true)]
+#[command(name = "tidewatch", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// Verbosity of the log: error, warn, info, debug, trace, or per target (`info,tidewatch::engine=debug`)
-    #[arg(long, global = true, default_value = "info", env = "TIDEWATCH_LOG", value_name = "FILTER")]
+    /// What is logged to standard error: error, warn, info, debug, trace, or per target
+    /// (`info,tidewatch::engine=debug`)
+    #[arg(
+        long,
+        global = true,
+        default_value = "info",
+        env = "TIDEWATCH_LOG",
+        hide_env_values = true,
+        value_name = "FILTER",
+        display_order = 900
+    )]
     pub log: String,
     /// The subcommand.
     #[command(subcommand)]
@@ -24,21 +91,26 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run everything on bundled data, without configuration, and open a page on 127.0.0.1:7878
+    /// Run everything on bundled data, without configuration, and serve a page on 127.0.0.1:7878
     Demo(DemoArgs),
     /// Run the service
     Serve(ServeArgs),
     /// Score files: how unusual is each point
+    #[command(after_help = SCORE_HELP)]
     Score(ScoreArgs),
-    /// Forecast files
+    /// Forecast files, with intervals
+    #[command(after_help = FORECAST_HELP)]
     Forecast(ForecastArgs),
-    /// When do files reach a limit, and what should be changed
+    /// When will what files hold reach a limit, and what should be changed
+    #[command(after_help = CAPACITY_HELP)]
     Capacity(CapacityArgs),
     /// Severity of alert records, with probabilities
+    #[command(after_help = CLASSIFY_HELP)]
     Classify(ClassifyArgs),
-    /// Retrain models; a new one is promoted only if it is no worse
+    /// Retrain models; a new one replaces the one in use only if it is no worse
+    #[command(after_help = TRAIN_HELP)]
     Train(TrainArgs),
-    /// The model registry
+    /// List and show models
     Models(ModelsArgs),
     /// Check a configuration file
     CheckConfig(CheckConfigArgs),
@@ -47,19 +119,19 @@ pub enum Command {
 /// Input files, shared by `score`, `forecast` and `capacity`.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// CSV or Parquet files (also .gz) or directories of them
+    /// Files to read (.csv, .tsv, .parquet, each also with .gz), or directories of them
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Where results go; a directory when the input is one; `-` is standard output
+    /// Where results go: a file, a directory when there are several inputs, or `-` for standard output
     #[arg(short, long, default_value = "-", value_name = "OUT")]
     pub output: PathBuf,
-    /// Step of the data; inferred when not given
-    #[arg(long, value_name = "DURATION", value_parser = parse_step)]
+    /// Time between two points, like `1m`; found in the data when not given
+    #[arg(long, value_name = "DURATION", value_parser = parse::step)]
     pub step: Option<Step>,
-    /// Resample to this longer step before anything else
-    #[arg(long, value_name = "DURATION", value_parser = parse_step)]
+    /// Resample to this longer step before anything else, like `1h`
+    #[arg(long, value_name = "DURATION", value_parser = parse::step)]
     pub resample: Option<Step>,
-    /// How values are resampled: mean, max, min, last, sum
+    /// How values are resampled: mean, max, min, last or sum
     #[arg(long, value_name = "AGGREGATE", default_value = "mean", requires = "resample")]
     pub aggregate: Aggregate,
     /// No progress bar and no notes
@@ -101,20 +173,20 @@ pub struct ScoreArgs {
     /// Files.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Stop learning at this time (RFC 3339); later points are scored with what was learned before
-    #[arg(long, value_name = "TIME")]
+    /// Stop learning at this time; later points are scored with what was learned before
+    #[arg(long, value_name = "TIME", value_parser = parse::time)]
     pub train_until: Option<Timestamp>,
-    /// How many false alarms are acceptable, like `1 per week` or `2 per day`
+    /// How many false alarms each series may have, like `2 per day` [default: 1 per week]
     #[arg(long, value_name = "BUDGET")]
     pub false_alarms: Option<detect::FalseAlarmBudget>,
-    /// Which side counts: above, below or both
-    #[arg(long, value_name = "SIDE", value_parser = parse_watch)]
+    /// Which side is unusual: above, below or both [default: both]
+    #[arg(long, value_name = "SIDE", value_parser = parse::watch)]
     pub direction: Option<detect::Watch>,
-    /// Seed of the models
+    /// Seed of the models; the same seed gives the same bytes [default: 42]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
-    /// Exit with 3 when an anomaly is found
-    #[arg(long, value_enum, value_name = "WHAT")]
+    /// `anomaly`: exit with 3 when a point is an anomaly
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
     pub fail_on: Option<ScoreFailOn>,
 }
 
@@ -131,17 +203,23 @@ pub struct ForecastArgs {
     /// Files.
     #[command(flatten)]
     pub input: InputArgs,
-    /// How far ahead: steps (`168`) or a duration (`7d`)
+    /// How far ahead: a number of steps (`168`) or a duration (`7d`)
     #[arg(long, value_name = "STEPS|DURATION")]
     pub horizon: Horizon,
     /// Coverage of the intervals, percent
-    #[arg(long, value_name = "PERCENT,…", value_delimiter = ',', default_value = "80,95")]
+    #[arg(
+        long,
+        value_name = "PERCENT,...",
+        value_delimiter = ',',
+        default_value = "80,95",
+        value_parser = parse::level
+    )]
     pub levels: Vec<f64>,
-    /// Model: auto, mstl_ets or seasonal_naive
-    #[arg(long, default_value = "auto", value_parser = parse_model)]
+    /// Model: auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters or naive
+    #[arg(long, default_value = "auto", value_name = "MODEL")]
     pub model: ModelChoice,
-    /// Seasons as durations (`1d,7d`); detected when not given
-    #[arg(long, value_name = "DURATION,…", value_delimiter = ',')]
+    /// Seasons, like `1d,7d`; found in the data when not given
+    #[arg(long, value_name = "DURATION,...", value_delimiter = ',', value_parser = parse::season)]
     pub seasons: Option<Vec<HumanDuration>>,
 }
 
@@ -151,17 +229,21 @@ pub struct CapacityArgs {
     /// Files.
     #[command(flatten)]
     pub input: InputArgs,
-    /// The limit, in the unit of the data; `100GiB`, `50G`, `0.9` and `1e12` are understood
-    #[arg(long, value_name = "X", value_parser = parse_quantity, allow_hyphen_values = true)]
-    pub limit: f64,
+    /// The limit, in the unit of the data: `0.9`, `1e12`, `50k`, `500GB` or `100GiB`
+    #[arg(long, value_name = "LIMIT", allow_hyphen_values = true)]
+    pub limit: LimitValue,
+    /// Unit of the data: none, seconds, bytes, bytes_per_second, ratio, cores, per_second or count; told from the
+    /// limit's suffix or the name of the series when not given
+    #[arg(long, value_name = "UNIT", value_parser = parse::unit)]
+    pub unit: Option<Unit>,
     /// How far ahead to look
     #[arg(long, default_value = "90d", value_name = "DURATION")]
     pub horizon: HumanDuration,
-    /// Time needed to carry out a change
+    /// Time needed to carry out a change [default: 14d]
     #[arg(long, value_name = "DURATION")]
     pub lead_time: Option<HumanDuration>,
-    /// Exit with 3 when the limit is more likely than not to be reached within the horizon
-    #[arg(long, value_enum, value_name = "WHAT")]
+    /// `exhaustion`: exit with 3 when a limit is reached, or more likely than not will be within the horizon
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
     pub fail_on: Option<CapacityFailOn>,
 }
 
@@ -175,16 +257,17 @@ pub enum CapacityFailOn {
 /// Arguments of `classify`.
 #[derive(Debug, Args)]
 pub struct ClassifyArgs {
-    /// CSV of alert records: `id` and any of the model's facts; `severity` is taken as the incoming one
+    /// CSV of alert records (also .gz): `id`, `severity` (the one it came with), and what is known of the alert, such
+    /// as `affected_users`; all may be absent
     #[arg(value_name = "ALERTS")]
     pub alerts: PathBuf,
-    /// Where results go; `-` is standard output
+    /// Where results go: a file, or `-` for standard output
     #[arg(short, long, default_value = "-", value_name = "OUT")]
     pub output: PathBuf,
     /// Folder of the models
     #[arg(long, default_value = "models", value_name = "DIR")]
     pub models: PathBuf,
-    /// Exit with 3 when an alert is at least this severe
+    /// Exit with 3 when an alert is at least this severe: critical, error, warning or info
     #[arg(long, value_name = "SEVERITY")]
     pub fail_on: Option<crate::severity::Severity>,
 }
@@ -199,8 +282,8 @@ pub struct TrainArgs {
     /// Retrain every detector of the configuration
     #[arg(long)]
     pub all: bool,
-    /// Train the severity model on a CSV of labelled alerts
-    #[arg(long, value_name = "DATA")]
+    /// Train the severity model on labelled alerts
+    #[arg(long, value_name = "FILE")]
     pub severity: Option<PathBuf>,
     /// Configuration file, for detectors
     #[arg(short, long, default_value = "tidewatch.yaml", value_name = "FILE")]
@@ -208,8 +291,8 @@ pub struct TrainArgs {
     /// Folder of the models, for severity
     #[arg(long, default_value = "models", value_name = "DIR")]
     pub models: PathBuf,
-    /// Seed of the training
-    #[arg(long, default_value_t = 42)]
+    /// Seed of the training, for severity
+    #[arg(long, default_value_t = 42, value_name = "NUMBER")]
     pub seed: u64,
 }
 
@@ -230,9 +313,9 @@ pub struct ModelsArgs {
 /// What to do with models.
 #[derive(Debug, Subcommand)]
 pub enum ModelsAction {
-    /// List every model with version, age and quality
+    /// List every model: version, state, when and on what it was trained, how good it is
     List,
-    /// Show a model's manifest and what it learned
+    /// Show a model's manifest: where it comes from, checksum, figures
     Show {
         /// Name of the model, as `models list` prints it
         name: String,
@@ -247,79 +330,6 @@ pub struct CheckConfigArgs {
     pub config: PathBuf,
 }
 
-/// A horizon: steps, or a duration that becomes steps of the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Horizon {
-    /// Steps of the data.
-    Steps(usize),
-    /// A duration.
-    Span(HumanDuration),
-}
-
-impl Horizon {
-    /// The horizon in steps of `step`, at least 1.
-    #[must_use]
-    pub fn steps(self, step: Step) -> usize {
-        match self {
-            Self::Steps(steps) => steps,
-            Self::Span(span) => step.per_secs(span.as_secs_f64()).max(1),
-        }
-    }
-}
-
-impl std::str::FromStr for Horizon {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refusal = || format!("horizon must be a number of steps like `168` or a duration like `7d`, got `{text}`");
-        if let Ok(steps) = text.parse::<usize>() {
-            return if steps >= 1 { Ok(Self::Steps(steps)) } else { Err(refusal()) };
-        }
-        text.parse::<HumanDuration>().map(Self::Span).map_err(|_| refusal())
-    }
-}
-
-fn parse_step(text: &str) -> Result<Step, String> {
-    let duration: HumanDuration = text.parse().map_err(|error| format!("{error}"))?;
-    Step::from_millis(duration.as_millis()).ok_or_else(|| format!("step must be longer than 0, got `{text}`"))
-}
-
-fn parse_model(text: &str) -> Result<ModelChoice, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned()))
-        .map_err(|_| format!("model must be one of auto, mstl_ets, seasonal_naive, got `{text}`"))
-}
-
-fn parse_watch(text: &str) -> Result<detect::Watch, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned()))
-        .map_err(|_| format!("direction must be one of above, below, both, got `{text}`"))
-}
-
-/// A number with an optional suffix: `k M G T P` (1000) or `Ki Mi Gi Ti Pi` (1024), each optionally with `B`.
-fn parse_quantity(text: &str) -> Result<f64, String> {
-    const SUFFIXES: [(&str, f64); 10] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-    ];
-    let trimmed = text.trim();
-    let bare = trimmed.strip_suffix('B').unwrap_or(trimmed).trim_end();
-    let (number, factor) = SUFFIXES
-        .iter()
-        .find_map(|(suffix, factor)| bare.strip_suffix(suffix).map(|number| (number.trim_end(), *factor)))
-        .unwrap_or((bare, 1.0));
-    match number.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(value * factor),
-        _ => Err(format!("limit must be a number, optionally with a suffix like `GiB` or `k`, got `{text}`")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -329,25 +339,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn quantities_have_suffixes() {
-        assert_eq!(parse_quantity("100GiB"), Ok(107_374_182_400.0));
-        assert_eq!(parse_quantity("50G"), Ok(5e10));
-        assert_eq!(parse_quantity("0.9"), Ok(0.9));
-        assert_eq!(parse_quantity("1e12"), Ok(1e12));
-        assert_eq!(parse_quantity("-3 k"), Ok(-3_000.0));
-        for bad in ["", "GiB", "ten", "NaN", "inf", "1 2"] {
-            assert!(parse_quantity(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn horizons_are_steps_or_durations() {
-        assert_eq!("168".parse(), Ok(Horizon::Steps(168)));
-        assert_eq!("7d".parse::<Horizon>().map(|h| h.steps(Step::HOUR)), Ok(168));
-        assert!("0".parse::<Horizon>().is_err());
-        assert!("soon".parse::<Horizon>().unwrap_err().contains("`7d`"));
     }
 }

@@ -2,105 +2,146 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context;
+use jiff::Timestamp;
 use rayon::prelude::*;
-use serde_json::json;
+use serde::Serialize;
 
 use super::args::CapacityArgs;
 use super::exit::{BadInput, Outcome};
-use super::inputs::{Job, jobs, read};
-use super::output::write;
-use super::progress::{bar, note};
-use super::score::report;
-use crate::capacity::{self, CapacityReport, Outlook};
+use super::files::each;
+use super::inputs::{self, Job, jobs, nothing_usable, read};
+use super::output::{Form, write};
+use super::progress::Progress;
+use crate::capacity::{self, CapacityReport, Limit, Outlook, Recommendation, Within};
 use crate::engine::{EngineError, plan_capacity};
-use crate::series::{self, Series, SeriesError};
+use crate::series::{self, Series, SeriesError, Unit};
+use crate::source::file::SampleGroup;
+
+/// The reports of a group of a file, or why there is none.
+type Group = Result<Vec<CapacityReport>, String>;
 
 pub(super) fn run(args: &CapacityArgs) -> anyhow::Result<Outcome> {
     let mut settings = capacity::Settings { horizon: args.horizon, ..capacity::Settings::default() };
     if let Some(lead_time) = args.lead_time {
         settings.lead_time = lead_time;
     }
-    let jobs = jobs(&args.input)?;
-    let progress = bar(jobs.len(), "planning files", args.input.quiet);
-    let (mut failures, mut found) = (Vec::new(), false);
-    for job in &jobs {
-        match plan_file(job, args, &settings) {
-            Ok(exhausts) => found |= exhausts,
-            Err(error) => failures.push(error.context(format!("{} was not planned", job.input.display()))),
+    settings.validate().map_err(EngineError::from)?;
+    let unit = unit(args)?;
+    let jobs = jobs(&args.input, Form::JsonLines)?;
+    let exhausts =
+        each(&jobs, "planning", &args.input, |job, progress| plan_file(job, args, &settings, unit, progress))?;
+    let found = args.fail_on.is_some() && exhausts.contains(&true);
+    Ok(if found { Outcome::Found } else { Outcome::Done })
+}
+
+/// The unit that was given, or that the limit's suffix implies; `None` leaves it to the name of the series.
+fn unit(args: &CapacityArgs) -> Result<Option<Unit>, BadInput> {
+    match (args.unit, args.limit.in_bytes) {
+        (None, true) => Ok(Some(Unit::Bytes)),
+        (Some(unit), true) if !matches!(unit, Unit::Bytes | Unit::BytesPerSecond) => {
+            let message = "the limit is in bytes but --unit says otherwise; give the limit without `B` or `i`";
+            Err(BadInput(format!("{message}, or `--unit bytes`")))
         }
-        progress.inc(1);
+        (unit, _) => Ok(unit),
     }
-    progress.finish_and_clear();
-    report(failures, jobs.len(), &args.input)?;
-    Ok(if found && args.fail_on.is_some() { Outcome::Found } else { Outcome::Done })
 }
 
 /// Plans every series of a file; whether one of them reaches its limit.
-fn plan_file(job: &Job, args: &CapacityArgs, settings: &capacity::Settings) -> anyhow::Result<bool> {
-    let input = read(job, &args.input)?;
-    let step = args.input.resample.or(args.input.step);
-    let mut all: Vec<Series> = Vec::new();
-    for group in &input.groups {
-        match group.prepare(step, &series::Settings::default()) {
-            Ok(prepared) => all.extend(prepared.entity.metrics().iter().cloned()),
-            Err(error @ SeriesError::AllMissing { .. }) => note(args.input.quiet, &format!("{error}; it is left out")),
-            Err(error) => return Err(EngineError::from(error).into()),
-        }
-    }
-    if all.is_empty() {
-        return Err(
-            BadInput(format!("{}: none of its {} rows has a number", input.path.display(), input.rows.len())).into()
-        );
-    }
-    let progress = bar(all.len(), "planning series", args.input.quiet);
-    let reports = all
+fn plan_file(
+    job: &Job,
+    args: &CapacityArgs,
+    settings: &capacity::Settings,
+    unit: Option<Unit>,
+    progress: &Progress,
+) -> anyhow::Result<bool> {
+    let input = read(job, &args.input, progress)?;
+    progress.expect_series(input.groups.len());
+    let groups: Vec<Group> = input
+        .groups
         .par_iter()
-        .map(|used| {
-            let plan =
-                plan_capacity(used, capacity::Limit::Constant(args.limit), settings, used.time_at(used.len() - 1));
-            progress.inc(1);
-            plan.map(|plan| plan.report)
+        .map(|group| {
+            let reports = plan_group(group, args, settings, unit);
+            progress.series_done();
+            reports
         })
-        .collect::<Result<Vec<CapacityReport>, EngineError>>()?;
-    progress.finish_and_clear();
-    write(&output_of(job), |out| write_reports(out, &reports)).context("the reports could not be written")?;
+        .collect::<Result<_, EngineError>>()?;
+    let left_out: Vec<String> = groups.iter().filter_map(|group| group.as_ref().err().cloned()).collect();
+    let reports: Vec<CapacityReport> = groups.into_iter().flatten().flatten().collect();
+    if reports.is_empty() {
+        return Err(nothing_usable(&input, &left_out));
+    }
+    progress.notes(&left_out.iter().map(|why| format!("{why}; it is left out")).collect::<Vec<_>>());
+    write(&job.output, Form::JsonLines, |out| write_reports(out, &reports))?;
     Ok(reports.iter().any(|r| matches!(r.exhaustion.outlook, Outlook::AlreadyExhausted | Outlook::WillExhaust)))
 }
 
-/// A directory's results are JSON lines, so that `disk.csv.gz` becomes `disk.jsonl`.
-fn output_of(job: &Job) -> std::path::PathBuf {
-    if job.output.file_name() != job.input.file_name() {
-        return job.output.clone();
-    }
-    let name = job.input.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let stem = [".gz", ".csv", ".tsv", ".parquet"]
-        .iter()
-        .fold(name.as_str(), |name, end| name.strip_suffix(end).unwrap_or(name));
-    job.output.with_file_name(format!("{stem}.jsonl"))
+fn plan_group(
+    group: &SampleGroup,
+    args: &CapacityArgs,
+    settings: &capacity::Settings,
+    unit: Option<Unit>,
+) -> Result<Group, EngineError> {
+    let step = args.input.resample.or(args.input.step);
+    let prepared = match group.prepare(step, &series::Settings::default()) {
+        Ok(prepared) => prepared,
+        Err(error @ (SeriesError::AllMissing { .. } | SeriesError::NoStep { .. })) => {
+            return Ok(Err(inputs::reason(&error)));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let one = |used: &Series| {
+        let used = used.clone().with_unit(unit.unwrap_or(used.unit()));
+        let now = used.time_at(used.len() - 1);
+        plan_capacity(&used, Limit::Constant(args.limit.value), settings, now).map(|plan| plan.report)
+    };
+    prepared.entity.metrics().par_iter().map(one).collect::<Result<Vec<_>, _>>().map(Ok)
 }
 
 fn write_reports(out: &mut dyn Write, reports: &[CapacityReport]) -> io::Result<()> {
     for report in reports {
-        serde_json::to_writer(&mut *out, &line(report))?;
+        serde_json::to_writer(&mut *out, &Line::of(report))?;
         out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-/// One report in the form of the file contract.
-fn line(report: &CapacityReport) -> serde_json::Value {
-    let exhaustion = &report.exhaustion;
-    json!({
-        "series": report.series,
-        "used": report.used,
-        "limit": report.limit,
-        "unit": report.unit,
-        "exhaustion": { "p10": exhaustion.p10, "p50": exhaustion.p50, "p90": exhaustion.p90 },
-        "probability_within": exhaustion.probability_within,
-        "growth_per_day": exhaustion.growth_per_day,
-        "outlook": exhaustion.outlook,
-        "recommendation": report.recommendation,
-        "because": report.because,
-    })
+/// One report in the form of the file contract, in its order.
+#[derive(Serialize)]
+struct Line<'a> {
+    series: &'a str,
+    used: f64,
+    limit: f64,
+    unit: Unit,
+    exhaustion: Dates,
+    probability_within: Within,
+    growth_per_day: f64,
+    outlook: Outlook,
+    recommendation: Option<&'a Recommendation>,
+    because: &'a [String],
+}
+
+/// RFC 3339, or null for never within the horizon.
+#[derive(Serialize)]
+struct Dates {
+    p10: Option<Timestamp>,
+    p50: Option<Timestamp>,
+    p90: Option<Timestamp>,
+}
+
+impl<'a> Line<'a> {
+    fn of(report: &'a CapacityReport) -> Self {
+        let exhaustion = &report.exhaustion;
+        Self {
+            series: &report.series,
+            used: report.used,
+            limit: report.limit,
+            unit: report.unit,
+            exhaustion: Dates { p10: exhaustion.p10, p50: exhaustion.p50, p90: exhaustion.p90 },
+            probability_within: exhaustion.probability_within,
+            growth_per_day: exhaustion.growth_per_day,
+            outlook: exhaustion.outlook,
+            recommendation: report.recommendation.as_ref(),
+            because: &report.because,
+        }
+    }
 }

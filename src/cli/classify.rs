@@ -1,20 +1,30 @@
 //! `tidewatch classify`: severity of alert records.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use anyhow::Context;
+use flate2::read::MultiGzDecoder;
 
 use super::args::ClassifyArgs;
 use super::exit::{BadInput, Outcome};
+use super::inputs::refuse_overwriting;
 use super::models::severity_model;
-use super::output::{cell, number, write};
+use super::output::{self, Form, cell, number};
 use super::progress::note;
 use crate::engine::EngineError;
 use crate::series::Labels;
 use crate::severity::{AlertRecord, Policy, Severity, parse_unlabelled};
 
-/// Most bytes of a file of alert records.
+/// Most bytes of a file of alert records, after decompression.
 const MAX_BYTES: u64 = 512 << 20;
 
 pub(super) fn run(args: &ClassifyArgs) -> anyhow::Result<Outcome> {
+    output::check(&args.output, Form::Table)?;
+    let input: Vec<_> = args.alerts.canonicalize().into_iter().collect();
+    refuse_overwriting(&input, &args.output)?;
+    output::probe(&args.output)?;
     let text = read_text(&args.alerts)?;
     let parsed =
         parse_unlabelled(&text).map_err(EngineError::from).with_context(|| args.alerts.display().to_string())?;
@@ -26,7 +36,7 @@ pub(super) fn run(args: &ClassifyArgs) -> anyhow::Result<Outcome> {
         .iter()
         .map(|record| (record, model.assess(&record.facts, record.incoming, &Labels::new(), &policy)))
         .collect();
-    write(&args.output, |out| {
+    output::write(&args.output, Form::Table, |out| {
         out.write_all(b"id,severity,p_critical,p_error,p_warning,p_info\n")?;
         for (index, (record, assessment)) in judged.iter().enumerate() {
             write!(out, "{},{}", cell(&id_of(record, index)), assessment.severity)?;
@@ -61,21 +71,29 @@ pub(super) fn say_columns(unknown: &[String], missing: &[&str]) {
     }
 }
 
-/// The text of a file of alert records.
-pub(super) fn read_text(path: &std::path::Path) -> anyhow::Result<String> {
-    let metadata =
-        std::fs::metadata(path).map_err(|error| BadInput(format!("cannot read {}: {error}", path.display())))?;
-    if metadata.is_dir() {
-        return Err(BadInput(format!("{} is a directory; give a CSV file of alert records", path.display())).into());
+/// The text of a file of alert records, decompressed when its name ends with `.gz`.
+pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
+    let bad = |message: String| BadInput(format!("{}: {message}", path.display()));
+    let metadata = std::fs::metadata(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+    if !metadata.is_file() {
+        return Err(bad("is no regular file; give a CSV file of alert records".to_owned()).into());
     }
+    let too_large = |bytes: u64| bad(format!("has {bytes} bytes, the limit is {MAX_BYTES}; split it"));
     if metadata.len() > MAX_BYTES {
-        return Err(BadInput(format!(
-            "{} has {} bytes, the limit is {MAX_BYTES}; split it",
-            path.display(),
-            metadata.len()
-        ))
-        .into());
+        return Err(too_large(metadata.len()).into());
     }
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    String::from_utf8(bytes).map_err(|error| BadInput(format!("{}: not UTF-8 text: {error}", path.display())).into())
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut bytes = Vec::new();
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
+        let mut content = MultiGzDecoder::new(file).take(MAX_BYTES + 1);
+        content.read_to_end(&mut bytes).map_err(|error| bad(format!("damaged gzip data ({error})")))?;
+    } else {
+        let mut content = file.take(MAX_BYTES + 1);
+        content.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    match u64::try_from(bytes.len()) {
+        Ok(len) if len <= MAX_BYTES => {}
+        _ => return Err(too_large(MAX_BYTES + 1).into()),
+    }
+    String::from_utf8(bytes).map_err(|_| bad("not UTF-8 text; give a CSV file of alert records".to_owned()).into())
 }

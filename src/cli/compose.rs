@@ -183,9 +183,22 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Settings> {
             ..EnrichSettings::default()
         },
         severity: policy,
-        resend: alert::resend::Settings::default(),
+        resend: resend(config),
         retention: config.retention.clone(),
     })
+}
+
+/// Firing alerts are repeated four times before an Alertmanager would take them for over.
+fn resend(config: &Config) -> alert::resend::Settings {
+    let usual = alert::resend::Settings::default();
+    let secs = config.notify.destinations.values().filter_map(|destination| match destination {
+        config::Destination::Alertmanager(settings) => Some(settings.resolve_after.as_millis() / 4_000),
+        _ => None,
+    });
+    alert::resend::Settings {
+        resend_secs: secs.min().unwrap_or(usual.resend_secs).clamp(1, usual.resend_secs),
+        ..usual
+    }
 }
 
 /// A detector's own runbook as a rule for its alerts, before the general ones.

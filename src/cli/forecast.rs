@@ -2,116 +2,114 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context;
 use rayon::prelude::*;
 
 use super::args::ForecastArgs;
 use super::exit::{BadInput, Outcome};
-use super::inputs::{Job, jobs, read};
-use super::output::{cell, number, write};
-use super::progress::{bar, note};
-use super::score::report;
+use super::files::each;
+use super::inputs::{self, Job, jobs, nothing_usable, read};
+use super::output::{Form, cell, number, quantity, write};
+use super::progress::Progress;
 use crate::engine::EngineError;
 use crate::forecast::{Because, Forecast, ModelChoice, Request, forecast};
 use crate::series::{self, Series, SeriesError};
+use crate::source::file::SampleGroup;
+
+/// The forecasts of a group of a file, or why there is none.
+type Group = Result<Vec<Forecast>, String>;
 
 pub(super) fn run(args: &ForecastArgs) -> anyhow::Result<Outcome> {
-    let levels = levels(&args.levels)?;
-    let jobs = jobs(&args.input)?;
-    let progress = bar(jobs.len(), "forecasting files", args.input.quiet);
-    let failures: Vec<anyhow::Error> = jobs
-        .iter()
-        .filter_map(|job| {
-            let outcome = forecast_file(job, args, &levels);
-            progress.inc(1);
-            outcome.err().map(|error| error.context(format!("{} was not forecast", job.input.display())))
-        })
-        .collect();
-    progress.finish_and_clear();
-    report(failures, jobs.len(), &args.input)?;
+    let levels = shares(&args.levels);
+    let jobs = jobs(&args.input, Form::Table)?;
+    each(&jobs, "forecasting", &args.input, |job, progress| forecast_file(job, args, &levels, progress))?;
     Ok(Outcome::Done)
 }
 
 /// Percent to shares, ascending, each once.
-fn levels(percent: &[f64]) -> Result<Vec<f64>, BadInput> {
-    if let Some(bad) = percent.iter().find(|level| !(**level > 0.0 && **level < 100.0)) {
-        return Err(BadInput(format!("levels must be between 0 and 100 percent exclusive, got {bad}")));
-    }
+fn shares(percent: &[f64]) -> Vec<f64> {
     let mut levels: Vec<f64> = percent.iter().map(|level| level / 100.0).collect();
     levels.sort_by(f64::total_cmp);
     levels.dedup_by(|a, b| (*a - *b).abs() < 1e-12);
-    Ok(levels)
+    levels
 }
 
-fn forecast_file(job: &Job, args: &ForecastArgs, levels: &[f64]) -> anyhow::Result<()> {
-    let input = read(job, &args.input)?;
-    let step = args.input.resample.or(args.input.step);
-    let mut all: Vec<Series> = Vec::new();
-    for group in &input.groups {
-        match group.prepare(step, &series::Settings::default()) {
-            Ok(prepared) => all.extend(prepared.entity.metrics().iter().cloned()),
-            Err(error @ SeriesError::AllMissing { .. }) => {
-                note(args.input.quiet, &format!("{error}; it gets no forecast"))
-            }
-            Err(error) => return Err(EngineError::from(error).into()),
-        }
-    }
-    if all.is_empty() {
-        return Err(
-            BadInput(format!("{}: none of its {} rows has a number", input.path.display(), input.rows.len())).into()
-        );
-    }
-    let progress = bar(all.len(), "forecasting series", args.input.quiet);
-    let forecasts = all
+fn forecast_file(job: &Job, args: &ForecastArgs, levels: &[f64], progress: &Progress) -> anyhow::Result<()> {
+    let input = read(job, &args.input, progress)?;
+    progress.expect_series(input.groups.len());
+    let groups: Vec<Group> = input
+        .groups
         .par_iter()
-        .map(|series| {
-            let forecast = forecast(series, &request(series, args, levels));
-            progress.inc(1);
-            forecast.map_err(EngineError::from)
+        .map(|group| {
+            let forecasts = forecast_group(group, args, levels);
+            progress.series_done();
+            forecasts
         })
-        .collect::<Result<Vec<Forecast>, EngineError>>()?;
-    progress.finish_and_clear();
-    say_fallbacks(&forecasts, args);
-    write(&job.output, |out| write_forecasts(out, &forecasts, levels)).context("the forecasts could not be written")
+        .collect::<anyhow::Result<_>>()?;
+    let left_out: Vec<String> = groups.iter().filter_map(|group| group.as_ref().err().cloned()).collect();
+    let forecasts: Vec<Forecast> = groups.into_iter().flatten().flatten().collect();
+    if forecasts.is_empty() {
+        return Err(nothing_usable(&input, &left_out));
+    }
+    progress.notes(&left_out.iter().map(|why| format!("{why}; it gets no forecast")).collect::<Vec<_>>());
+    progress.notes(&fallbacks(&forecasts, args));
+    write(&job.output, Form::Table, |out| write_forecasts(out, &forecasts, levels))
 }
 
-fn request(series: &Series, args: &ForecastArgs, levels: &[f64]) -> Request {
-    let seasons = args.seasons.as_ref().map(|seasons| {
-        seasons.iter().map(|season| series.step().per_secs(season.as_secs_f64())).filter(|steps| *steps >= 2).collect()
-    });
-    Request {
+fn forecast_group(group: &SampleGroup, args: &ForecastArgs, levels: &[f64]) -> anyhow::Result<Group> {
+    let step = args.input.resample.or(args.input.step);
+    let prepared = match group.prepare(step, &series::Settings::default()) {
+        Ok(prepared) => prepared,
+        Err(error @ (SeriesError::AllMissing { .. } | SeriesError::NoStep { .. })) => {
+            return Ok(Err(inputs::reason(&error)));
+        }
+        Err(error) => return Err(EngineError::from(error).into()),
+    };
+    let one = |series: &Series| Ok(forecast(series, &request(series, args, levels)?).map_err(EngineError::from)?);
+    prepared.entity.metrics().par_iter().map(one).collect::<anyhow::Result<Vec<_>>>().map(Ok)
+}
+
+fn request(series: &Series, args: &ForecastArgs, levels: &[f64]) -> Result<Request, BadInput> {
+    let steps = |season: &series::HumanDuration| match series.step().per_secs(season.as_secs_f64()) {
+        steps @ 2.. => Ok(steps),
+        _ => Err(BadInput(format!(
+            "season {season} is too short for `{}`: it must be at least two steps, each {}",
+            series.name(),
+            series.step()
+        ))),
+    };
+    let seasons = args.seasons.as_ref().map(|seasons| seasons.iter().map(steps).collect()).transpose()?;
+    Ok(Request {
         horizon_steps: args.horizon.steps(series.step()),
         levels: levels.to_vec(),
         model: args.model,
         seasons,
         paths: 0,
         seed: 42,
-    }
+    })
 }
 
-/// A fallback is never silent: how many series did not get the model that was asked for, and why.
-fn say_fallbacks(forecasts: &[Forecast], args: &ForecastArgs) {
-    let mut short = 0;
+/// A fallback is never silent: which series did not get the model that was asked for, and why.
+fn fallbacks(forecasts: &[Forecast], args: &ForecastArgs) -> Vec<String> {
+    let (mut notes, mut short) = (Vec::new(), 0);
     for forecast in forecasts {
         for because in &forecast.because {
             match because {
                 Because::TooShort { .. } => short += 1,
-                Because::ModelFailed { model, message } => {
-                    let text = format!(
-                        "{}: {} failed ({message}), {} used",
-                        forecast.series,
-                        model.as_str(),
-                        forecast.model.as_str()
-                    );
-                    note(args.input.quiet, &text);
-                }
+                Because::ModelFailed { model, message } => notes.push(format!(
+                    "{}: {} failed ({message}), {} used",
+                    forecast.series,
+                    model.as_str(),
+                    forecast.model.as_str()
+                )),
                 _ => {}
             }
         }
     }
-    if short > 0 && args.model != ModelChoice::SeasonalNaive {
-        note(args.input.quiet, &format!("{short} of {} series are too short for a seasonal model", forecasts.len()));
+    if short > 0 && !matches!(args.model, ModelChoice::SeasonalNaive | ModelChoice::Naive) {
+        let what = "too short for the model asked for, a simpler one was used";
+        notes.insert(0, format!("{short} of {} series: {what} (column `model`)", forecasts.len()));
     }
+    notes
 }
 
 fn write_forecasts(out: &mut dyn Write, forecasts: &[Forecast], levels: &[f64]) -> io::Result<()> {
@@ -122,14 +120,14 @@ fn write_forecasts(out: &mut dyn Write, forecasts: &[Forecast], levels: &[f64]) 
     }
     out.write_all(b"\n")?;
     for forecast in forecasts {
+        let (name, model) = (cell(&forecast.series), forecast.model.as_str());
         for (index, mean) in forecast.mean.iter().enumerate() {
-            let model = forecast.model.as_str();
-            write!(out, "{},{},{model},{}", cell(&forecast.series), forecast.time_at(index), number(*mean))?;
+            write!(out, "{name},{},{model},{}", forecast.time_at(index), quantity(*mean))?;
             for level in levels {
                 let band =
                     forecast.band(*level).and_then(|band| Some((band.lower.get(index)?, band.upper.get(index)?)));
                 let (lower, upper) = band.map_or((f64::NAN, f64::NAN), |(lower, upper)| (*lower, *upper));
-                write!(out, ",{},{}", number(lower), number(upper))?;
+                write!(out, ",{},{}", quantity(lower), quantity(upper))?;
             }
             out.write_all(b"\n")?;
         }
@@ -139,13 +137,10 @@ fn write_forecasts(out: &mut dyn Write, forecasts: &[Forecast], levels: &[f64]) 
 
 #[cfg(test)]
 mod tests {
-    use super::levels;
+    use super::shares;
 
     #[test]
-    fn levels_are_percent_between_0_and_100() {
-        assert_eq!(levels(&[95.0, 80.0, 95.0]).unwrap(), vec![0.8, 0.95]);
-        for bad in [0.0, 100.0, -5.0, f64::NAN] {
-            assert!(levels(&[bad]).is_err(), "{bad}");
-        }
+    fn levels_become_shares_ascending_and_each_once() {
+        assert_eq!(shares(&[95.0, 80.0, 95.0]), vec![0.8, 0.95]);
     }
 }

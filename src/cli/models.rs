@@ -1,12 +1,14 @@
 //! `tidewatch models`: the registry, and loading of the shipped severity model.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::Context;
+use serde_json::json;
 
 use super::args::{ModelsAction, ModelsArgs};
 use super::exit::{BadInput, Outcome};
+use super::output::{number, to_stdout};
 use super::progress::note;
 use crate::engine::clock;
 use crate::severity::{Manifest, SeverityModel};
@@ -17,11 +19,18 @@ const MAX_BYTES: u64 = 64 << 20;
 
 pub(super) fn run(args: &ModelsArgs) -> anyhow::Result<Outcome> {
     let stored = stored(&args.data_dir)?;
-    let shipped = manifest(&args.models)?;
+    let (model, manifest) = severity_model(&args.models)?;
     match &args.action {
-        ModelsAction::List => list(shipped.as_ref(), &stored),
-        ModelsAction::Show { name } => show(name, args, shipped.as_ref(), &stored),
+        ModelsAction::List => {
+            if stored.is_empty() {
+                note(false, &format!("no service has stored models in {} (--data-dir)", args.data_dir.display()));
+            }
+            list(&model, manifest.as_ref(), &stored)?;
+        }
+        ModelsAction::Show { name } if name == "severity" => show_severity(&model, manifest.as_ref(), &args.models)?,
+        ModelsAction::Show { name } => show(name, &stored)?,
     }
+    Ok(Outcome::Done)
 }
 
 /// The severity model of `models`, and its manifest. A model that cannot be used is refused with its defect, and the
@@ -48,7 +57,7 @@ pub(super) fn severity_model(models: &Path) -> anyhow::Result<(SeverityModel, Op
 }
 
 /// The manifest of the severity model in `models`, if there is one.
-pub(super) fn manifest(models: &Path) -> anyhow::Result<Option<Manifest>> {
+fn manifest(models: &Path) -> anyhow::Result<Option<Manifest>> {
     let path = models.join("severity").join("manifest.json");
     if !path.exists() {
         return Ok(None);
@@ -80,86 +89,103 @@ fn stored(data_dir: &Path) -> anyhow::Result<Vec<ModelManifest>> {
     })
 }
 
-fn list(shipped: Option<&Manifest>, stored: &[ModelManifest]) -> anyhow::Result<Outcome> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{:<32} {:>8} {:<9} {:<8} {:<21} TRAINED ON", "NAME", "VERSION", "KIND", "STATE", "CREATED")?;
-    match shipped {
-        Some(m) => writeln!(
-            out,
-            "{:<32} {:>8} {:<9} {:<8} {:<21} {}",
-            m.name,
-            m.version,
-            m.kind,
-            "active",
+fn list(model: &SeverityModel, manifest: Option<&Manifest>, stored: &[ModelManifest]) -> anyhow::Result<()> {
+    let heading = ["NAME", "VERSION", "KIND", "STATE", "CREATED", "QUALITY", "TRAINED ON"].map(ToOwned::to_owned);
+    let mut rows = vec![heading, severity_row(model, manifest)];
+    rows.extend(stored.iter().map(|m| {
+        [
+            m.name.clone(),
+            m.version.to_string(),
+            m.kind.clone(),
+            state(m),
             m.created_at.to_string(),
-            m.trained_on
-        )?,
-        None => writeln!(
-            out,
-            "{:<32} {:>8} {:<9} {:<8} {:<21} built into the program",
-            "severity", "1", "severity", "active", "-"
-        )?,
-    }
-    for m in stored {
-        let state = format!("{:?}", m.state).to_lowercase();
-        writeln!(
-            out,
-            "{:<32} {:>8} {:<9} {state:<8} {:<21} {}",
-            m.name,
-            m.version,
-            m.kind,
-            m.created_at.to_string(),
-            m.trained_on
-        )?;
-    }
-    Ok(Outcome::Done)
+            figures(&m.metrics),
+            m.trained_on.clone(),
+        ]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 7] = std::array::from_fn(width);
+    to_stdout(|out| {
+        rows.iter().try_for_each(|row| {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+            writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())
+        })
+    })
 }
 
-fn show(
-    name: &str,
-    args: &ModelsArgs,
-    shipped: Option<&Manifest>,
-    stored: &[ModelManifest],
-) -> anyhow::Result<Outcome> {
-    let mut out = std::io::stdout().lock();
-    if name == "severity" {
-        let (model, manifest) = severity_model(&args.models)?;
-        match manifest {
-            Some(manifest) => writeln!(out, "{}", serde_json::to_string_pretty(&manifest)?)?,
-            None => writeln!(
-                out,
-                "{} ({} rows, seed {}), built into the program",
-                model.name(),
-                model.rows(),
-                model.seed()
-            )?,
-        }
-        let card: PathBuf = args.models.join("severity").join("MODEL_CARD.md");
-        if card.exists() {
-            writeln!(out, "model card: {}", card.display())?;
-        }
-        return Ok(Outcome::Done);
+fn severity_row(model: &SeverityModel, manifest: Option<&Manifest>) -> [String; 7] {
+    let (created, quality, trained_on) = match manifest {
+        Some(m) => (m.created_at.to_string(), figures(&json!(m.metrics)), m.trained_on.clone()),
+        None => ("-".to_owned(), "-".to_owned(), "built into the program".to_owned()),
+    };
+    [
+        "severity".to_owned(),
+        model.version().to_owned(),
+        "severity".to_owned(),
+        "active".to_owned(),
+        created,
+        quality,
+        trained_on,
+    ]
+}
+
+/// The first two figures, those that people know before the others.
+fn figures(metrics: &serde_json::Value) -> String {
+    let known = |name: &str| !matches!(name, "accuracy" | "macro_f1");
+    let mut figures: Vec<(&String, f64)> =
+        metrics.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect();
+    figures.sort_by_key(|(name, _)| known(name));
+    let texts: Vec<String> = figures.iter().take(2).map(|(name, value)| format!("{name} {}", number(*value))).collect();
+    if texts.is_empty() { "-".to_owned() } else { texts.join(", ") }
+}
+
+fn state(model: &ModelManifest) -> String {
+    format!("{:?}", model.state).to_lowercase()
+}
+
+fn show_severity(model: &SeverityModel, manifest: Option<&Manifest>, models: &Path) -> anyhow::Result<()> {
+    let described = match manifest {
+        Some(manifest) => json!(manifest),
+        None => json!({
+            "name": "severity",
+            "kind": "severity",
+            "version": model.version(),
+            "trained_on": "built into the program",
+            "rows": model.rows(),
+            "seed": model.seed(),
+        }),
+    };
+    let text = serde_json::to_string_pretty(&described)?;
+    let card = models.join("severity").join("MODEL_CARD.md");
+    to_stdout(|out| writeln!(out, "{text}"))?;
+    if card.exists() {
+        note(false, &format!("the model card is {}", card.display()));
     }
-    let mut versions = stored.iter().filter(|model| model.name == name).peekable();
-    if versions.peek().is_none() {
-        let known: Vec<&str> =
-            shipped.iter().map(|m| m.name.as_str()).chain(stored.iter().map(|m| m.name.as_str())).collect();
-        return Err(BadInput(format!("there is no model `{name}`; there are: {}", known.join(", "))).into());
+    Ok(())
+}
+
+fn show(name: &str, stored: &[ModelManifest]) -> anyhow::Result<()> {
+    let versions: Vec<serde_json::Value> = stored.iter().filter(|model| model.name == name).map(describe).collect();
+    if versions.is_empty() {
+        let known: BTreeSet<&str> = stored.iter().map(|m| m.name.as_str()).chain(["severity"]).collect();
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(BadInput(format!("there is no model `{name}`; there are: {known}")).into());
     }
-    for model in versions {
-        let described = serde_json::json!({
-            "name": model.name,
-            "version": model.version,
-            "kind": model.kind,
-            "schema": model.schema,
-            "state": format!("{:?}", model.state).to_lowercase(),
-            "sha256": model.sha256,
-            "bytes": model.bytes,
-            "created_at": model.created_at,
-            "trained_on": model.trained_on,
-            "metrics": model.metrics,
-        });
-        writeln!(out, "{}", serde_json::to_string_pretty(&described)?)?;
-    }
-    Ok(Outcome::Done)
+    let texts = versions.iter().map(serde_json::to_string_pretty).collect::<Result<Vec<_>, _>>()?;
+    to_stdout(|out| texts.iter().try_for_each(|text| writeln!(out, "{text}")))
+}
+
+fn describe(model: &ModelManifest) -> serde_json::Value {
+    json!({
+        "name": model.name,
+        "version": model.version,
+        "kind": model.kind,
+        "schema": model.schema,
+        "state": state(model),
+        "sha256": model.sha256,
+        "bytes": model.bytes,
+        "created_at": model.created_at,
+        "trained_on": model.trained_on,
+        "metrics": model.metrics,
+    })
 }

@@ -4,36 +4,102 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use polars::prelude::{CsvReadOptions, ParquetWriter, SerReader};
+use polars::prelude::{CsvReadOptions, DataType, Field, ParquetWriter, Schema, SerReader};
 
 use super::exit::BadInput;
 
-/// The form of a result file, by its name.
+/// What a result consists of; it decides which file names are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Plain,
-    Gzip,
-    Parquet,
+pub(super) enum Form {
+    /// Rows with a header, written as CSV.
+    Table,
+    /// A JSON object in each line.
+    JsonLines,
 }
 
-/// Writes what `fill` writes to `path` (`-`: standard output).
-///
-/// A file appears under its name only when it is complete. `.gz` compresses, `.parquet` turns the CSV into Parquet.
-pub(super) fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
-    if path == Path::new("-") {
-        let mut out = BufWriter::new(io::stdout().lock());
-        return match fill(&mut out).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.context("cannot write to standard output"),
-        };
+/// How a file is written, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Packing {
+    gzip: bool,
+    tabs: bool,
+    parquet: bool,
+}
+
+/// Columns of tables that hold text; all others hold numbers.
+const TEXT_COLUMNS: [&str; 7] = ["series", "timestamp", "model", "reasons", "top_feature", "id", "severity"];
+
+impl Form {
+    const fn allowed(self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Self::Table => (&[".csv", ".tsv"], ".csv and .tsv (each also with .gz), and .parquet"),
+            Self::JsonLines => (&[".jsonl", ".ndjson", ".json"], ".jsonl, .ndjson and .json, each also with .gz"),
+        }
     }
-    let form = form_of(path)?;
+
+    fn packing(self, path: &Path) -> Result<Packing, BadInput> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let (base, gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |base| (base, true));
+        let (ends, words) = self.allowed();
+        let parquet = self == Self::Table && !gzip && base.ends_with(".parquet");
+        if !parquet && !ends.iter().any(|end| base.ends_with(end)) {
+            return Err(BadInput(format!(
+                "output {}: unknown file extension; allowed are {words}, or `-` for standard output",
+                path.display()
+            )));
+        }
+        Ok(Packing { gzip, tabs: base.ends_with(".tsv"), parquet })
+    }
+}
+
+/// Refuses an output that could not be written, before there is anything to write.
+pub(super) fn check(path: &Path, form: Form) -> Result<(), BadInput> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    if path.is_dir() {
+        return Err(BadInput(format!(
+            "output {} is a directory; for a single input give the name of a file in it",
+            path.display()
+        )));
+    }
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        return Err(BadInput(format!("output {}: there is no directory {}", path.display(), folder.display())));
+    }
+    form.packing(path).map(drop)
+}
+
+/// Makes and removes a file beside `path`, so that a place that cannot be written is known before the work is done.
+pub(super) fn probe(path: &Path) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
     let partial = partial_name(path);
-    let written = write_file(&partial, form, fill).and_then(|()| std::fs::rename(&partial, path));
+    File::create(&partial)
+        .and_then(|_| std::fs::remove_file(&partial))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes what `fill` writes to `path` (`-`: standard output; that its reader has left is no error).
+///
+/// A file appears under its name only when it is complete. `.gz` compresses; of a table `.tsv` has tabs and `.parquet`
+/// becomes Parquet.
+pub(super) fn write(
+    path: &Path,
+    form: Form,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        return to_stdout(fill);
+    }
+    let packing = form.packing(path)?;
+    let partial = partial_name(path);
+    let written = write_file(&partial, packing, fill).and_then(|()| std::fs::rename(&partial, path));
     if written.is_err() {
         // the partial file is of no use; that it cannot be removed is not worth hiding the first error
         drop(std::fs::remove_file(&partial));
@@ -41,43 +107,84 @@ pub(super) fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn write_file(path: &Path, form: Form, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+/// Writes to standard output; that its reader has left (`| head`) is no error.
+pub(super) fn to_stdout(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match fill(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            // what is buffered has no reader: it must not be tried again when the buffer goes
+            drop(out.into_parts());
+            Ok(())
+        }
+        other => other.context("cannot write to standard output"),
+    }
+}
+
+fn write_file(path: &Path, packing: Packing, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let file = BufWriter::new(File::create(path)?);
-    match form {
-        Form::Plain => finish(file, fill),
-        Form::Gzip => {
-            let mut encoder = GzEncoder::new(file, Compression::fast());
-            fill(&mut encoder)?;
-            encoder.finish()?.flush()
+    if packing.parquet {
+        let mut text = Vec::new();
+        fill(&mut text)?;
+        return write_parquet(file, text);
+    }
+    if packing.gzip {
+        let mut encoder = GzEncoder::new(file, Compression::fast());
+        separated(&mut encoder, packing.tabs, fill)?;
+        return encoder.finish()?.flush();
+    }
+    let mut file = file;
+    separated(&mut file, packing.tabs, fill)?;
+    file.flush()
+}
+
+fn separated(out: impl Write, tabs: bool, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = out;
+    if tabs { fill(&mut Tabs { out, quoted: false }) } else { fill(&mut out) }
+}
+
+/// The CSV text as Parquet. The types follow from the names of the columns, never from what happens to be in them.
+fn write_parquet(file: BufWriter<File>, text: Vec<u8>) -> io::Result<()> {
+    let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let header = String::from_utf8_lossy(header).into_owned();
+    let kind = |name: &str| match name {
+        name if TEXT_COLUMNS.contains(&name) => DataType::String,
+        "is_anomaly" => DataType::Int32,
+        _ => DataType::Float64,
+    };
+    let schema = Schema::from_iter(header.split(',').map(|name| Field::new(name.into(), kind(name))));
+    let options = CsvReadOptions::default().with_has_header(true).with_schema(Some(Arc::new(schema)));
+    let frame = options.into_reader_with_file_handle(io::Cursor::new(text)).finish();
+    let mut frame = frame.map_err(io::Error::other)?;
+    ParquetWriter::new(file).finish(&mut frame).map(drop).map_err(io::Error::other)
+}
+
+/// Turns commas between cells into tabs.
+struct Tabs<W> {
+    out: W,
+    quoted: bool,
+}
+
+impl<W: Write> Write for Tabs<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut turned = bytes.to_vec();
+        for byte in &mut turned {
+            match *byte {
+                b'"' => self.quoted = !self.quoted,
+                b',' if !self.quoted => *byte = b'\t',
+                _ => {}
+            }
         }
-        Form::Parquet => {
-            let mut text = Vec::new();
-            fill(&mut text)?;
-            let options = CsvReadOptions::default().with_infer_schema_length(None);
-            let frame = options.into_reader_with_file_handle(io::Cursor::new(text)).finish();
-            let mut frame = frame.map_err(io::Error::other)?;
-            ParquetWriter::new(file).finish(&mut frame).map(drop).map_err(io::Error::other)
-        }
+        self.out.write_all(&turned)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
-fn finish(mut out: impl Write, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    fill(&mut out)?;
-    out.flush()
-}
-
-fn form_of(path: &Path) -> Result<Form, BadInput> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let plain = [".csv", ".tsv", ".json", ".jsonl", ".ndjson"];
-    match name.strip_suffix(".gz") {
-        Some(inner) if plain.iter().any(|end| inner.ends_with(end)) => Ok(Form::Gzip),
-        None if plain.iter().any(|end| name.ends_with(end)) => Ok(Form::Plain),
-        None if name.ends_with(".parquet") => Ok(Form::Parquet),
-        _ => Err(BadInput(format!(
-            "output {}: unknown file extension; allowed are .csv, .jsonl (each also with .gz), .parquet, or `-` for standard output",
-            path.display()
-        ))),
-    }
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn partial_name(path: &Path) -> PathBuf {
@@ -87,24 +194,31 @@ fn partial_name(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A text cell of a CSV: quoted where it must be, and never a formula for a spreadsheet.
+/// A text cell of a CSV, quoted where it must be. A reader gets back exactly `text`, so that results can be joined to
+/// their input by name.
 pub(super) fn cell(text: &str) -> Cow<'_, str> {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\0']);
-    if !formula && !text.contains([',', '"', '\n', '\r']) {
+    if !text.contains([',', '"', '\n', '\r', '\t']) && text.trim() == text {
         return Cow::Borrowed(text);
     }
-    let lead = if formula { "'" } else { "" };
-    Cow::Owned(format!("\"{lead}{}\"", text.replace('"', "\"\"")))
+    Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
 }
 
-/// A number with at most 7 significant digits; empty for NaN.
+/// A share or score with at most 7 significant digits; empty for NaN and infinities.
 pub(super) fn number(value: f64) -> String {
+    shortest(format!("{value:.6e}").parse().unwrap_or(value))
+}
+
+/// A quantity in the unit of the data with at most 10 significant digits; empty for NaN and infinities.
+pub(super) fn quantity(value: f64) -> String {
+    shortest(format!("{value:.9e}").parse().unwrap_or(value))
+}
+
+/// The shortest text that reads back as `value`; empty for NaN and infinities.
+pub(super) fn shortest(value: f64) -> String {
     if !value.is_finite() {
         return String::new();
     }
-    let rounded: f64 = format!("{value:.6e}").parse().unwrap_or(value);
-    let magnitude = rounded.abs();
-    if rounded == 0.0 || (1e-4..1e15).contains(&magnitude) { format!("{rounded}") } else { format!("{rounded:e}") }
+    if value == 0.0 || (1e-4..1e15).contains(&value.abs()) { format!("{value}") } else { format!("{value:e}") }
 }
 
 #[cfg(test)]
@@ -112,37 +226,61 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_quoted_and_defused() {
-        assert_eq!(cell("plain"), "plain");
-        assert_eq!(cell("a,b"), "\"a,b\"");
-        assert_eq!(cell("say \"hi\""), "\"say \"\"hi\"\"\"");
-        assert_eq!(cell("=1+1"), "\"'=1+1\"");
-        assert_eq!(cell("@cmd"), "\"'@cmd\"");
+    fn cells_are_quoted_where_they_must_be_and_never_changed() {
+        for (text, written) in [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"hi\"", "\"say \"\"hi\"\"\""),
+            ("two\nlines", "\"two\nlines\""),
+            (" spaced", "\" spaced\""),
+            ("=1+1", "=1+1"),
+            ("-5", "-5"),
+        ] {
+            assert_eq!(cell(text), written, "{text}");
+        }
     }
 
     #[test]
     fn numbers_are_short_and_read_back() {
         assert_eq!(number(0.1 + 0.2), "0.3");
         assert_eq!(number(123_456_789.0), "123456800");
+        assert_eq!(quantity(123_456_789.0), "123456789");
+        assert_eq!(quantity(0.1 + 0.2), "0.3");
+        assert_eq!(shortest(334_297_530_289.0), "334297530289");
         assert_eq!(number(1e300), "1e300");
         assert_eq!(number(-0.000_012_345), "-1.2345e-5");
         assert_eq!(number(f64::NAN), "");
-        assert_eq!(number(0.0), "0");
+        assert_eq!(quantity(f64::INFINITY), "");
+        assert_eq!(shortest(0.0), "0");
     }
 
     #[test]
     fn a_failure_leaves_no_file_behind() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("scores.csv");
-        let outcome = write(&path, |out| {
+        let outcome = write(&path, Form::Table, |out| {
             out.write_all(b"half")?;
             Err(io::Error::other("planted"))
         });
         assert!(outcome.is_err());
+        probe(&path).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-        write(&path, |out| out.write_all(b"a,b\n1,x\n2,y\n")).unwrap();
-        write(&dir.path().join("s.parquet"), |out| out.write_all(b"a,b\n1,x\n2,y\n")).unwrap();
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
-        assert!(write(&dir.path().join("s.xlsx"), |_| Ok(())).unwrap_err().to_string().contains(".parquet"));
+    }
+
+    #[test]
+    fn the_name_decides_how_a_file_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = b"series,mean,severity\n\"a,b\",1,x\n\"c\"\"d\",2,y\n";
+        let tabs = dir.path().join("s.tsv");
+        write(&tabs, Form::Table, |out| out.write_all(table)).unwrap();
+        let text = std::fs::read_to_string(tabs).unwrap();
+        assert_eq!(text, "series\tmean\tseverity\n\"a,b\"\t1\tx\n\"c\"\"d\"\t2\ty\n");
+        write(&dir.path().join("s.parquet"), Form::Table, |out| out.write_all(table)).unwrap();
+        let refused = |name: &str, form| check(&dir.path().join(name), form).unwrap_err().to_string();
+        assert!(refused("s.xlsx", Form::Table).contains(".parquet"));
+        assert!(refused("s.jsonl", Form::Table).contains(".csv"));
+        assert!(refused("s.parquet", Form::JsonLines).contains(".jsonl"));
+        assert!(refused("none/s.csv", Form::Table).contains("there is no directory"));
+        assert!(refused("", Form::Table).contains("is a directory"));
     }
 }

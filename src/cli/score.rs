@@ -1,64 +1,39 @@
 //! `tidewatch score`: anomaly scores for files.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::Context;
-use indicatif::ProgressBar;
 use rayon::prelude::*;
 
-use super::args::{InputArgs, ScoreArgs};
-use super::exit::{BadInput, Outcome};
-use super::inputs::{Job, jobs, read};
-use super::output::{cell, number, write};
-use super::progress::{bar, note};
-use crate::detect::{self, PointScore, Scores};
+use super::args::ScoreArgs;
+use super::exit::Outcome;
+use super::files::each;
+use super::inputs::{self, Job, jobs, nothing_usable, read};
+use super::output::{Form, cell, number, quantity, shortest, write};
+use super::progress::Progress;
+use crate::detect::{self, PointScore, Reason, Scores};
 use crate::engine::{EngineError, score_prepared};
-use crate::series;
+use crate::series::{self, SeriesError};
 use crate::source::file::{FileInput, Layout, Prepared, SampleGroup};
 
-/// A group of a file with its scores; `None` when none of its values is a number.
-struct Scored {
-    prepared: Prepared,
-    scores: Scores,
+/// What became of a group of a file.
+enum Judged {
+    Scored {
+        prepared: Box<Prepared>,
+        scores: Scores,
+    },
+    /// It cannot be scored; its rows say why in one word.
+    Unscored {
+        reason: Reason,
+        why: String,
+    },
 }
 
 pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<Outcome> {
     let settings = settings(args);
-    let jobs = jobs(&args.input)?;
-    let progress = bar(jobs.len(), "scoring files", args.input.quiet);
-    let anomalies = AtomicUsize::new(0);
-    let failures: Vec<anyhow::Error> = jobs
-        .par_iter()
-        .filter_map(|job| {
-            let outcome = score_file(job, args, &settings, &progress);
-            progress.inc(1);
-            match outcome {
-                Ok(count) => {
-                    anomalies.fetch_add(count, Ordering::Relaxed);
-                    None
-                }
-                Err(error) => Some(error.context(format!("{} was not scored", job.input.display()))),
-            }
-        })
-        .collect();
-    progress.finish_and_clear();
-    report(failures, jobs.len(), &args.input)?;
-    let found = args.fail_on.is_some() && anomalies.load(Ordering::Relaxed) > 0;
+    let jobs = jobs(&args.input, Form::Table)?;
+    let anomalies = each(&jobs, "scoring", &args.input, |job, progress| score_file(job, args, &settings, progress))?;
+    let found = args.fail_on.is_some() && anomalies.iter().any(|count| *count > 0);
     Ok(if found { Outcome::Found } else { Outcome::Done })
-}
-
-/// The first failure with the number of the others; every one is printed.
-pub(super) fn report(mut failures: Vec<anyhow::Error>, of: usize, args: &InputArgs) -> anyhow::Result<()> {
-    let count = failures.len();
-    if count > 1 {
-        failures.iter().for_each(|error| note(args.quiet, &format!("{error:#}")));
-    }
-    match failures.pop() {
-        None => Ok(()),
-        Some(only) if of == 1 => Err(only),
-        Some(last) => Err(last.context(format!("{count} of {of} files failed; the others are written"))),
-    }
 }
 
 fn settings(args: &ScoreArgs) -> detect::Settings {
@@ -75,52 +50,83 @@ fn settings(args: &ScoreArgs) -> detect::Settings {
     settings
 }
 
-/// Scores one file and writes its result; the number of anomalous rows.
-fn score_file(
-    job: &Job,
-    args: &ScoreArgs,
-    settings: &detect::Settings,
-    progress: &ProgressBar,
-) -> anyhow::Result<usize> {
-    let input = read(job, &args.input)?;
-    let scored: Vec<Option<Scored>> = input
+/// Scores one file and writes its result; the number of anomalous points.
+fn score_file(job: &Job, args: &ScoreArgs, settings: &detect::Settings, progress: &Progress) -> anyhow::Result<usize> {
+    let input = read(job, &args.input, progress)?;
+    progress.expect_series(input.groups.len());
+    let judged: Vec<Judged> = input
         .groups
         .par_iter()
-        .map(|group| score_group(group, args, settings, progress))
+        .map(|group| {
+            let judged = judge(group, args, settings);
+            progress.series_done();
+            judged
+        })
         .collect::<Result<_, EngineError>>()?;
-    if scored.iter().all(Option::is_none) {
-        let rows = input.rows.len();
-        return Err(BadInput(format!("{}: none of its {rows} rows has a number", input.path.display())).into());
+    let unscored: Vec<String> = judged.iter().filter_map(Judged::why_not).collect();
+    if unscored.len() == judged.len() {
+        return Err(nothing_usable(&input, &unscored));
     }
-    let anomalies = scored.iter().flatten().flat_map(|s| &s.scores.points).filter(|p| p.is_anomaly).count();
-    write(&job.output, |out| write_rows(out, &input, &scored)).context("the scores could not be written")?;
-    Ok(anomalies)
+    progress.notes(&unscored.iter().map(|why| format!("{why}; its rows get no score")).collect::<Vec<_>>());
+    progress.notes(&notes_on_dropped(&judged));
+    write(&job.output, Form::Table, |out| write_rows(out, &input, &judged))?;
+    Ok(judged.iter().map(Judged::anomalies).sum())
 }
 
-fn score_group(
-    group: &SampleGroup,
-    args: &ScoreArgs,
-    settings: &detect::Settings,
-    progress: &ProgressBar,
-) -> Result<Option<Scored>, EngineError> {
+fn judge(group: &SampleGroup, args: &ScoreArgs, settings: &detect::Settings) -> Result<Judged, EngineError> {
     let step = args.input.resample.or(args.input.step);
-    let prepared = match group.prepare(step, &series::Settings::default()) {
-        Ok(prepared) => prepared,
-        Err(error @ series::SeriesError::AllMissing { .. }) => {
-            progress.suspend(|| note(args.input.quiet, &format!("{error}; its rows get no score")));
-            return Ok(None);
+    let unscored = |reason, error: &SeriesError| Ok(Judged::Unscored { reason, why: inputs::reason(error) });
+    match group.prepare(step, &series::Settings::default()) {
+        Ok(prepared) => {
+            let scores = score_prepared(&prepared, args.train_until, settings)?;
+            Ok(Judged::Scored { prepared: Box::new(prepared), scores })
         }
-        Err(error) => return Err(error.into()),
-    };
-    for dropped in &prepared.dropped {
-        let text = format!("{}: metric `{dropped}` has no number and is left out", group.name);
-        progress.suspend(|| note(args.input.quiet, &text));
+        Err(error @ SeriesError::AllMissing { .. }) => unscored(Reason::Missing, &error),
+        Err(error @ SeriesError::NoStep { .. }) => unscored(Reason::WarmingUp, &error),
+        Err(error) => Err(error.into()),
     }
-    let scores = score_prepared(&prepared, args.train_until, settings)?;
-    Ok(Some(Scored { prepared, scores }))
 }
 
-fn write_rows(out: &mut dyn Write, input: &FileInput, scored: &[Option<Scored>]) -> io::Result<()> {
+impl Judged {
+    fn anomalies(&self) -> usize {
+        match self {
+            Self::Scored { scores, .. } => scores.points.iter().filter(|point| point.is_anomaly).count(),
+            Self::Unscored { .. } => 0,
+        }
+    }
+
+    fn why_not(&self) -> Option<String> {
+        match self {
+            Self::Scored { .. } => None,
+            Self::Unscored { why, .. } => Some(why.clone()),
+        }
+    }
+
+    /// The judgement of the point at `time_ms`, or why there is none.
+    fn point(&self, time_ms: i64) -> Result<&PointScore, Reason> {
+        match self {
+            Self::Scored { prepared, scores } => {
+                prepared.slots.index_of(time_ms).and_then(|index| scores.points.get(index)).ok_or(Reason::Missing)
+            }
+            Self::Unscored { reason, .. } => Err(*reason),
+        }
+    }
+}
+
+fn notes_on_dropped(judged: &[Judged]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for one in judged {
+        if let Judged::Scored { prepared, .. } = one {
+            let name = prepared.entity.name();
+            notes.extend(
+                prepared.dropped.iter().map(|metric| format!("{name}: `{metric}` has no number and is left out")),
+            );
+        }
+    }
+    notes
+}
+
+fn write_rows(out: &mut dyn Write, input: &FileInput, judged: &[Judged]) -> io::Result<()> {
     let (long, wide) = (input.layout == Layout::Long, input.layout == Layout::WideEntity);
     if long {
         out.write_all(b"series,")?;
@@ -128,7 +134,7 @@ fn write_rows(out: &mut dyn Write, input: &FileInput, scored: &[Option<Scored>])
     out.write_all(b"timestamp,value,expected,lower,upper,p_value,score,is_anomaly,reasons")?;
     out.write_all(if wide { b",top_feature\n" } else { b"\n" })?;
     for (number_of_row, row) in input.rows.iter().enumerate() {
-        let (Some(group), Some(scored)) = (input.groups.get(row.group), scored.get(row.group)) else { continue };
+        let (Some(group), Some(judged)) = (input.groups.get(row.group), judged.get(row.group)) else { continue };
         let sample = group.metrics.first().and_then(|metric| metric.points.get(row.index));
         let (time_ms, value) = sample.map_or((0, f64::NAN), |sample| (sample.time_ms, sample.value));
         if long {
@@ -136,24 +142,21 @@ fn write_rows(out: &mut dyn Write, input: &FileInput, scored: &[Option<Scored>])
         }
         write!(out, "{},", cell(&input.rows.time_text(number_of_row)))?;
         if !wide {
-            out.write_all(number(value).as_bytes())?;
+            out.write_all(shortest(value).as_bytes())?;
         }
-        let point = scored
-            .as_ref()
-            .and_then(|s| s.prepared.slots.index_of(time_ms).and_then(|index| s.scores.points.get(index)));
-        write_point(out, point, wide)?;
+        match judged.point(time_ms) {
+            Ok(point) => write_point(out, point, wide)?,
+            Err(reason) => write!(out, ",,,,1,0,0,{}{}", reason.as_str(), if wide { ",\n" } else { "\n" })?,
+        }
     }
     Ok(())
 }
 
-fn write_point(out: &mut dyn Write, point: Option<&PointScore>, wide: bool) -> io::Result<()> {
-    let Some(point) = point else {
-        return out.write_all(if wide { b",,,,1,0,0,missing,\n" } else { b",,,,1,0,0,missing\n" });
-    };
+fn write_point(out: &mut dyn Write, point: &PointScore, wide: bool) -> io::Result<()> {
     let (expected, lower, upper) = if wide {
         (String::new(), String::new(), String::new())
     } else {
-        (number(point.expected), number(point.lower), number(point.upper))
+        (quantity(point.expected), quantity(point.lower), quantity(point.upper))
     };
     let reasons: Vec<&str> = point.reasons.iter().map(|reason| reason.as_str()).collect();
     write!(

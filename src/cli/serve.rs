@@ -28,6 +28,8 @@ pub(super) fn run(args: &ServeArgs, log: &str) -> anyhow::Result<Outcome> {
         let listener = bind(listen).await?;
         let now = clock::now();
         let app = compose::app(&config, compose::severity_model()?, now).await?;
+        // held until the end: two services on one data directory would deliver everything twice
+        let _lock = app.store().lock_for_service().await?;
         let restored = app.restore(now).await?;
         let loaded = app.load_detectors(now).await?;
         info!(restored, loaded, "restored {restored} series from the last run and {loaded} from trained models");

@@ -1,6 +1,6 @@
 //! `tidewatch train`: a challenger replaces the model in use only if it is no worse.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -8,7 +8,8 @@ use anyhow::Context;
 use super::args::TrainArgs;
 use super::classify::{read_text, say_columns};
 use super::exit::{BadInput, Outcome};
-use super::models::{manifest, severity_model};
+use super::models::severity_model;
+use super::output::to_stdout;
 use super::progress::spinner;
 use crate::config::Config;
 use crate::engine::{EngineError, RetrainReport, clock};
@@ -38,28 +39,23 @@ fn train_severity(data: &Path, args: &TrainArgs) -> anyhow::Result<Outcome> {
     waiting.finish_and_clear();
     let unseen = held_out(&parsed.rows, &settings, args.seed);
     let (challenger, champion) = (model.log_loss(&unseen), incumbent.log_loss(&unseen));
-    say_report(&report, parsed.rows.len())?;
-    let mut out = std::io::stdout().lock();
+    to_stdout(|out| say_report(out, &report, parsed.rows.len()))?;
     let compared = format!(
-        "log-loss {challenger:.4} against {champion:.4} of {} on the same {} alerts",
-        incumbent.name(),
+        "log-loss {challenger:.4} against {champion:.4} of version {} on the same {} alerts",
+        incumbent.version(),
         unseen.len()
     );
     if challenger > champion * (1.0 + TOLERANCE) {
-        writeln!(out, "not promoted: {compared}; the model in use stays")?;
+        to_stdout(|out| writeln!(out, "not promoted: {compared}; the model in use stays"))?;
         return Ok(Outcome::Done);
     }
     let text = model.to_json().map_err(EngineError::from)?;
     let trained_on =
         format!("{} ({} labelled alerts)", data.file_name().unwrap_or_default().to_string_lossy(), parsed.rows.len());
     let new = Manifest::new(&model, &text, &report, &trained_on, clock::now());
-    keep(&args.models, &text, &new)?;
-    writeln!(
-        out,
-        "promoted as version {}: {compared}; written to {}",
-        new.version,
-        args.models.join("severity").display()
-    )?;
+    keep(&args.models, &text, &new, old.is_some())?;
+    let place = args.models.join("severity");
+    to_stdout(|out| writeln!(out, "promoted as version {}: {compared}; written to {}", new.version, place.display()))?;
     Ok(Outcome::Done)
 }
 
@@ -68,13 +64,14 @@ fn next_version(old: &str) -> String {
     old.parse::<u64>().map_or_else(|_| format!("{old}.1"), |number| (number + 1).to_string())
 }
 
-/// Writes model and manifest; the pair before stays beside them as `previous-*`, so that it can be put back.
-fn keep(models: &Path, text: &str, new: &Manifest) -> anyhow::Result<()> {
+/// Writes model and manifest. A usable pair before (`replaces`) stays beside them as `previous-*`, so that it can be put
+/// back.
+fn keep(models: &Path, text: &str, new: &Manifest, replaces: bool) -> anyhow::Result<()> {
     let folder = models.join("severity");
     let place = || format!("cannot write to {}", folder.display());
     std::fs::create_dir_all(&folder).with_context(place)?;
     let manifest_text = serde_json::to_string_pretty(new)? + "\n";
-    if manifest(models)?.is_some() {
+    if replaces {
         for name in ["model.json", "manifest.json"] {
             std::fs::copy(folder.join(name), folder.join(format!("previous-{name}"))).with_context(place)?;
         }
@@ -88,8 +85,7 @@ fn keep(models: &Path, text: &str, new: &Manifest) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn say_report(report: &TrainReport, rows: usize) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn say_report(out: &mut dyn Write, report: &TrainReport, rows: usize) -> io::Result<()> {
     let [fit, validation, test] = report.rows;
     let order =
         if report.in_order_of_time { "in order of time" } else { "drawn at random, because some alerts have no time" };
@@ -151,17 +147,15 @@ fn train_detectors(args: &TrainArgs) -> anyhow::Result<Outcome> {
         app.store().close().await;
         anyhow::Ok(reports)
     })?;
-    let mut out = std::io::stdout().lock();
-    for report in reports {
-        let outcome = report
-            .promoted
-            .map_or_else(|| "not promoted".to_owned(), |version| format!("promoted as version {version}"));
-        writeln!(
-            out,
-            "{}: {} series, {} points; {outcome}: {}",
-            report.model, report.series, report.points, report.because
-        )?;
-    }
+    to_stdout(|out| {
+        reports.iter().try_for_each(|report| {
+            let outcome = report
+                .promoted
+                .map_or_else(|| "not promoted".to_owned(), |version| format!("promoted as version {version}"));
+            let RetrainReport { model, series, points, because, .. } = report;
+            writeln!(out, "{model}: {series} series, {points} points; {outcome}: {because}")
+        })
+    })?;
     Ok(Outcome::Done)
 }
 

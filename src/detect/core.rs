@@ -29,6 +29,8 @@ const SHORT_WINDOW: usize = 8;
 const LONG_WINDOW: usize = 32;
 /// The window's length is chosen at these ages.
 const WIDTH_AGES: [u64; 4] = [WARM_UP, 200, 1_000, 5_000];
+/// One-step errors that make a scale.
+const FEWEST_ERRORS: usize = 30;
 /// Largest magnitude inside, in units of the first move.
 const MOST: f64 = 1e60;
 
@@ -53,8 +55,8 @@ pub(super) enum Part {
 
 /// All parts, in the order of [`Evidence::excess`], with their weight in the mean.
 pub(super) const PARTS: [(Part, f64); COUNT] = [
-    (Part::Forest, 0.5),
-    (Part::Level, 0.5),
+    (Part::Forest, 0.3),
+    (Part::Level, 0.7),
     (Part::ShortWindow, 1.0),
     (Part::LongWindow, 1.0),
     (Part::Season, 1.0),
@@ -172,7 +174,7 @@ impl Core {
         let expected = self.seasonal.expect(&self.recent);
         let value = if raw.is_nan() { expected.value } else { self.frame.enter(raw) };
         let prediction = self.ridge.predict(&self.recent);
-        let residual = (value - expected.value) / expected.scale;
+        let residual = if self.seasonal.is_ready() { (value - expected.value) / expected.scale } else { 0.0 };
         let before = self.recent.lag(0);
         self.recent.push(value);
         let features = self.features.push(value, residual.clamp(-1e9, 1e9));
@@ -181,7 +183,7 @@ impl Core {
         let raw_scores = self.raw_scores(&features, residual, step_error / step_scale);
         let mut excess = [0.0; COUNT];
         for ((excess, part), raw) in excess.iter_mut().zip(&self.excess).zip(raw_scores) {
-            *excess = part.of(raw);
+            *excess = raw.map_or(0.0, |raw| part.of(raw));
         }
         let warming_up = self.learned < WARM_UP;
         let (expected_raw, unit) = (self.frame.leave(expected.value), self.frame.unit());
@@ -247,13 +249,14 @@ impl Core {
 
     fn step_scale(&self) -> f64 {
         let errors = &self.ridge_errors;
-        if errors.len() < 20 {
+        if errors.len() < FEWEST_ERRORS {
             return self.mean_size.max(1e-9);
         }
         1.4826 * errors.median() + 0.1 * errors.sd() + 1e-3 * self.mean_size + 1e-9
     }
 
-    fn raw_scores(&self, features: &[f64; FEATURES], residual: f64, step: f64) -> [f64; COUNT] {
+    /// Raw score of each part; `None` while a part has nothing to compare with.
+    fn raw_scores(&self, features: &[f64; FEATURES], residual: f64, step: f64) -> [Option<f64>; COUNT] {
         let mut window = Vec::with_capacity(64);
         self.recent.window_into(0, SHORT_WINDOW, &mut window);
         let short = self.short.distance(&window);
@@ -261,22 +264,33 @@ impl Core {
         let long = self.long.distance(&window);
         self.recent.window_into(0, self.shape.width(), &mut window);
         let shape = self.shape.distance(&mut window);
-        let forest = self.forest.fitted.as_ref().and_then(|f| f.score(features).ok()).unwrap_or(0.0);
+        let forest = self.forest.fitted.as_ref().and_then(|f| f.score(features).ok());
         let level = self.level.distance(&features[..LEVEL_FEATURES]);
-        [forest, level, short, long, residual.abs(), step, shape]
+        let season = self.seasonal.is_ready().then_some(residual.abs());
+        let step = (self.ridge_errors.len() >= FEWEST_ERRORS).then_some(step);
+        [forest, level, short, long, season, step, shape]
     }
 
-    fn learn(&mut self, value: f64, prediction: f64, residual: f64, features: &[f64; FEATURES], raw: &[f64; COUNT]) {
+    fn learn(
+        &mut self,
+        value: f64,
+        prediction: f64,
+        residual: f64,
+        features: &[f64; FEATURES],
+        raw: &[Option<f64>; COUNT],
+    ) {
         self.learned += 1;
         self.mean_size += (value.abs() - self.mean_size) * (1.0 / self.learned as f64).max(1e-5);
         self.ridge.learn(prediction, value);
         self.ridge_errors.push((value - prediction).abs());
         self.rows.push(features);
-        if self.learned > SHORT_WINDOW as u64 {
+        if self.seasonal.is_ready() {
             self.tail.learn(residual.abs().min(1e9));
         }
         for (part, raw) in self.excess.iter_mut().zip(raw) {
-            part.learn(*raw);
+            if let Some(raw) = raw {
+                part.learn(*raw);
+            }
         }
         self.rebuild();
     }

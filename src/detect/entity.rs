@@ -222,7 +222,7 @@ fn combine(own: &[f64], together: &Together) -> f64 {
 fn top_mean(own: &[f64]) -> f64 {
     let mut sorted = own.to_vec();
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));
-    let top = sorted.len().min(TOP).max(1);
+    let top = sorted.len().clamp(1, TOP);
     sorted.iter().take(top).sum::<f64>() / top as f64
 }
 

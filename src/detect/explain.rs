@@ -13,6 +13,9 @@ const MORE_VARIABLE: f64 = 3.0;
 /// A jump of so many scales of one-step errors.
 const JUMP: f64 = 6.0;
 
+/// Smaller shares are rounding and are left out.
+const LEAST_SHARE: f64 = 1e-10;
+
 /// Which way the value lies: outside its band, or within.
 pub(super) fn direction(value: f64, lower: f64, upper: f64) -> Direction {
     if value > upper {
@@ -85,7 +88,7 @@ pub(super) fn normalised(shares: Vec<(String, f64)>) -> Vec<Attribution> {
             feature,
             share: if usable { share.max(0.0) / total } else { 1.0 / count },
         })
-        .filter(|a| a.share > 0.0)
+        .filter(|a| a.share > LEAST_SHARE)
         .collect();
     list.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.feature.cmp(&b.feature)));
     list

@@ -48,9 +48,8 @@ pub(super) struct Features {
 pub(super) struct Behaviour {
     /// Median of the newest eight standardised residuals.
     pub(super) short_level: f64,
-    /// Standard deviation of the newest eight, and of the long window.
+    /// Standard deviation of the newest eight.
     pub(super) short_spread: f64,
-    pub(super) long_spread: f64,
     /// Range of the values over the long window.
     pub(super) long_range: f64,
     /// Whether the long window is full.
@@ -110,7 +109,6 @@ impl Features {
         Behaviour {
             short_level: self.residual_short.median(),
             short_spread: self.residual_short.sd(),
-            long_spread: self.residual_long.sd(),
             long_range: self.long.range(),
             long_is_full: self.long.len() >= 2 * SHORT,
         }

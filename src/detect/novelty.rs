@@ -46,10 +46,10 @@ impl Novelty {
         }
     }
 
-    /// Distance to the k-th nearest row; 0 while there are fewer than five.
-    pub(super) fn distance(&self, row: &[f64]) -> f64 {
+    /// Distance to the k-th nearest row; `None` while there are fewer than five.
+    pub(super) fn distance(&self, row: &[f64]) -> Option<f64> {
         if self.rows < FEWEST {
-            return 0.0;
+            return None;
         }
         let mut sums = [0.0_f32; RESERVOIR];
         let sums = &mut sums[..self.rows];
@@ -68,7 +68,7 @@ impl Novelty {
                 best.sort_unstable_by(f32::total_cmp);
             }
         }
-        (f64::from(best[self.nearest.clamp(1, 3) - 1]) / self.width as f64).sqrt()
+        Some((f64::from(best[self.nearest.clamp(1, 3) - 1]) / self.width as f64).sqrt())
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -104,17 +104,17 @@ mod tests {
     fn a_row_that_was_seen_is_near_and_one_that_was_not_is_far() {
         let mut novelty = Novelty::new(2, 1);
         let rows: Vec<f64> = (0..100).flat_map(|i| [f64::from(i % 10), f64::from(i % 7)]).collect();
-        assert!(novelty.distance(&[3.0, 3.0]).abs() < 1e-12, "no reservoir, nothing to say");
+        assert_eq!(novelty.distance(&[3.0, 3.0]), None, "no reservoir, nothing to say");
         novelty.rebuild(&rows);
-        assert!(novelty.distance(&[3.0, 3.0]) < 1e-3);
-        assert!(novelty.distance(&[100.0, 3.0]) > 5.0);
+        assert!(novelty.distance(&[3.0, 3.0]).is_some_and(|d| d < 1e-3));
+        assert!(novelty.distance(&[100.0, 3.0]).is_some_and(|d| d > 5.0));
     }
 
     #[test]
     fn the_constant_past_is_left_by_any_move() {
         let mut novelty = Novelty::new(1, 1);
         novelty.rebuild(&[0.0; 50]);
-        assert!(novelty.distance(&[0.0]).abs() < 1e-12);
-        assert!(novelty.distance(&[1.0]) > 1e6);
+        assert!(novelty.distance(&[0.0]).is_some_and(|d| d < 1e-12));
+        assert!(novelty.distance(&[1.0]).is_some_and(|d| d > 1e6));
     }
 }

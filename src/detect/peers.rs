@@ -14,6 +14,8 @@ const FEWEST: usize = 3;
 const MOST_POINTS: usize = 10_000;
 /// How readily a peer counts as an outlier, 0 to 1, for both methods.
 const SENSITIVITY: f64 = 0.5;
+/// Gap in units of the median absolute deviation that sets a point apart.
+const APART: f64 = 5.0;
 /// Share of the points at which a peer must stand apart.
 const LEAST_SHARE: f64 = 0.05;
 
@@ -59,17 +61,23 @@ pub fn peer_outliers(group: &[Series]) -> Result<Vec<PeerVerdict>, DetectError> 
         let detector = MADDetector::with_sensitivity(SENSITIVITY).map_err(|e| e.to_string())?;
         let data = detector.preprocess(&borrowed).map_err(|e| e.to_string())?;
         detector.detect(&data).map_err(|e| e.to_string())
-    })?;
+    })
+    .ok();
     let by_cluster = run("DBSCAN", || {
         let detector = DbscanDetector::with_sensitivity(SENSITIVITY).map_err(|e| e.to_string())?;
         let data = detector.preprocess(&borrowed).map_err(|e| e.to_string())?;
         detector.detect(&data).map_err(|e| e.to_string())
     })?;
     let points = first.len().min(MOST_POINTS);
-    let distances = distances(&rows, points);
-    let share = |output: &OutlierOutput, k: usize| share_outside(output, k, points);
-    let verdicts = group.iter().zip(distances).enumerate();
-    Ok(verdicts.map(|(k, (s, d))| verdict(s, share(&by_deviation, k), share(&by_cluster, k), d)).collect())
+    let gaps = gaps(&rows, points);
+    let verdicts = group.iter().zip(gaps).enumerate().map(|(k, (series, mut gaps))| {
+        // Where most peers are equal there is no deviation to divide by and the library refuses: count the gaps instead.
+        let apart = gaps.iter().filter(|g| **g > APART).count() as f64 / points.max(1) as f64;
+        let by_deviation = by_deviation.as_ref().map_or(apart, |output| share_outside(output, k, points));
+        let distance = super::window::median_of(&mut gaps);
+        verdict(series, by_deviation, share_outside(&by_cluster, k, points), distance)
+    });
+    Ok(verdicts.collect())
 }
 
 fn verdict(series: &Series, by_deviation: f64, by_cluster: f64, distance: f64) -> PeerVerdict {
@@ -98,8 +106,8 @@ fn rescaled(group: &[Series]) -> Vec<Vec<f64>> {
     rows.into_iter().map(|row| row.into_iter().map(scale).collect()).collect()
 }
 
-/// Median over time of `|value - median of peers| / MAD of peers`.
-fn distances(rows: &[Vec<f64>], points: usize) -> Vec<f64> {
+/// `|value - median of peers| / MAD of peers` of each series at each time.
+fn gaps(rows: &[Vec<f64>], points: usize) -> Vec<Vec<f64>> {
     let mut over_time = vec![Vec::with_capacity(points); rows.len()];
     for index in 0..points {
         let mut now: Vec<f64> = rows.iter().map(|row| row[index]).collect();
@@ -110,7 +118,7 @@ fn distances(rows: &[Vec<f64>], points: usize) -> Vec<f64> {
             kept.push((row[index] - middle).abs() / unit);
         }
     }
-    over_time.iter_mut().map(|kept| super::window::median_of(kept)).collect()
+    over_time
 }
 
 fn share_outside(output: &OutlierOutput, series: usize, points: usize) -> f64 {

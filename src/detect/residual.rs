@@ -13,8 +13,8 @@ const MOST_SHAPE: f64 = 0.3;
 
 /// Tail of absolute standardised residuals: empirical up to the 95 % quantile, generalised Pareto beyond.
 ///
-/// The Pareto's scale and shape come from the first two moments of the excesses (Hosking and Wallis 1987); the shape is
-/// kept in [0, 0.3]: never lighter than exponential, with a finite mean.
+/// The Pareto's scale and shape come from two quantiles of the excesses (Pickands 1975), so that the largest values, which
+/// may be the anomalies, do not bend them; the shape is kept in [0, 0.3]: never lighter than exponential, with a finite mean.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ResidualTail {
     trail: Trail,
@@ -53,26 +53,22 @@ impl ResidualTail {
         let at = |share: f64| sorted.get((share * last).round() as usize).map_or(0.0, |v| f64::from(*v));
         self.quantiles = (0..=STEPS).map(|step| at((1.0 - TAIL) * step as f64 / STEPS as f64)).collect();
         let threshold = at(1.0 - TAIL);
-        // The largest hundredth does not shape the tail: it may be the anomalies.
-        let kept = sorted.iter().map(|v| f64::from(*v)).filter(|v| *v > threshold && *v <= at(0.99));
-        let (n, sum, squares) = kept.fold((0.0, 0.0, 0.0), |(n, sum, squares), v| {
-            let excess = v - threshold;
-            (n + 1.0, sum + excess, squares + excess * excess)
-        });
-        let mean: f64 = if n > 0.0 { sum / n } else { 0.0 };
-        let variance = if n > 1.0 { (squares / n - mean * mean).max(0.0) } else { 0.0 };
-        let ratio = if variance > 0.0 { mean * mean / variance } else { 1.0 };
-        self.shape = (0.5 * (1.0 - ratio)).clamp(0.0, MOST_SHAPE);
-        // The cut at 99 % takes off some of the mean; a normal tail of unit scale is the floor.
-        self.scale = (1.3 * mean * (1.0 - self.shape)).max(0.35).max(0.1 * threshold);
+        // Excesses exceeded by a half and by a quarter of the tail; the largest, which may be anomalies, do not count.
+        let (half, quarter) = (at(1.0 - TAIL / 2.0) - threshold, at(1.0 - TAIL / 4.0) - threshold);
+        let ratio = if half > 0.0 { quarter / half } else { 2.0 };
+        self.shape = (ratio - 1.0).max(1e-9).log2().clamp(0.0, MOST_SHAPE);
+        let per_scale = if self.shape > 1e-6 { (self.shape.exp2() - 1.0) / self.shape } else { std::f64::consts::LN_2 };
+        // A normal tail of unit scale is the floor.
+        self.scale = (half / per_scale).max(0.35).max(0.1 * threshold);
     }
 
-    /// Probability that a residual of the history is at least this large, in (0, 1].
+    /// Probability that a residual of the history is at least this large, in (0, 1]: what [`Self::size_at`] inverts.
+    #[cfg(test)]
     pub(super) fn probability(&self, size: f64) -> f64 {
         let Some(threshold) = self.quantiles.last().copied() else {
             return (-0.5 * size * size).exp().clamp(1e-300, 1.0);
         };
-        if !(size > threshold) {
+        if size.is_nan() || size <= threshold {
             let below = self.quantiles.partition_point(|q| *q < size) as f64 / STEPS as f64;
             return (1.0 - (1.0 - TAIL) * below).clamp(TAIL, 1.0);
         }

@@ -14,6 +14,8 @@ const FEWEST_WEEKS: usize = 3;
 /// Window of the median without a season, and longest window of the residual scale.
 const PLAIN_WINDOW: usize = 300;
 const LONGEST_SCALE: usize = 2_000;
+/// Residuals that make a scale.
+const FEWEST_RESIDUALS: usize = 20;
 /// Buckets of the season for the variance by phase.
 const PHASES: usize = 24;
 
@@ -142,13 +144,13 @@ impl Seasonal {
         }
     }
 
-    /// Whether a season is in use.
-    pub(super) fn is_seasonal(&self, expected: &Expectation) -> bool {
-        self.season.is_some() && (expected.by_day.is_some() || expected.by_week.is_some())
+    /// Whether there were enough residuals to make a scale.
+    pub(super) fn is_ready(&self) -> bool {
+        self.spread.len() >= FEWEST_RESIDUALS
     }
 
     fn scale(&self) -> f64 {
-        if self.spread.len() < 20 {
+        if !self.is_ready() {
             return (self.mean_size + self.spread.mean()).max(1e-9);
         }
         1.4826 * self.spread.median() + 0.1 * self.spread.sd() + 1e-3 * self.mean_size + 1e-9
@@ -236,7 +238,7 @@ mod tests {
         let pattern = |i: usize| ((i % 24) as f64 - 12.0).abs();
         for hours in [72 + 5, 240 + 17] {
             let (seasonal, expected) = run(hours, 24, pattern);
-            assert!(seasonal.is_seasonal(&expected));
+            assert!(seasonal.season.is_some() && expected.by_day.is_some());
             assert!((expected.value - pattern(hours)).abs() < 1.01, "{} {}", expected.value, pattern(hours));
         }
     }
@@ -254,6 +256,6 @@ mod tests {
         let seasonal = Seasonal::new(None, None, 100);
         let expected = seasonal.expect(&Recent::new(100));
         assert!(expected.value.abs() < 1e-12 && expected.scale > 0.0);
-        assert!(!seasonal.is_seasonal(&expected));
+        assert!(expected.by_day.is_none() && expected.by_week.is_none());
     }
 }

@@ -72,13 +72,13 @@ impl Shape {
         }
     }
 
-    /// Distance of the newest window, 0 before the first fit.
-    pub(super) fn distance(&self, window: &mut [f64]) -> f64 {
+    /// Distance of the newest window, `None` before the first fit.
+    pub(super) fn distance(&self, window: &mut [f64]) -> Option<f64> {
         if self.whiten.len() != window.len() * window.len() {
-            return 0.0;
+            return None;
         }
         window.iter_mut().for_each(|v| *v = ((*v - self.mean) / self.unit).clamp(-CLIP, CLIP));
-        (linear::squared_norm(&self.whiten, window) / window.len().max(1) as f64).sqrt()
+        Some((linear::squared_norm(&self.whiten, window) / window.len().max(1) as f64).sqrt())
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -143,8 +143,8 @@ mod tests {
         assert_eq!(shape.width(), 24);
         let mut window = Vec::new();
         recent.window_into(0, 24, &mut window);
-        let usual = shape.distance(&mut window);
-        let unusual = shape.distance(&mut vec![0.9; 24]);
+        let usual = shape.distance(&mut window).expect("fitted");
+        let unusual = shape.distance(&mut [0.9; 24]).expect("fitted");
         assert!(unusual > 2.0 * usual, "{usual} {unusual}");
     }
 }

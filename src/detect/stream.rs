@@ -13,9 +13,6 @@ use crate::series::{Series, Step};
 
 /// Version of the snapshot; another one is refused.
 const FORMAT: u32 = 1;
-/// Share of the newest point in the evidence; the rest is the mean of the last three.
-const NEWEST: f64 = 0.75;
-
 /// A streaming detector for one series of a regular step.
 ///
 /// Causal: a score depends on the points up to its own. The state is bounded: about a week of values (at most 24,000), a
@@ -45,8 +42,6 @@ struct Snapshot {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Judge {
     calibration: Calibration,
-    #[serde(with = "super::exact::f64s")]
-    last: Vec<f64>,
     frozen: bool,
 }
 
@@ -163,23 +158,17 @@ pub fn score_series_until(
 
 impl Judge {
     pub(super) fn new(step: Step) -> Self {
-        Self { calibration: Calibration::new(step), last: Vec::new(), frozen: false }
+        Self { calibration: Calibration::new(step), frozen: false }
     }
 
     /// The p-value of a point's evidence; `counts` says whether the point may be judged and learned.
     pub(super) fn p_value(&mut self, evidence: f64, counts: bool) -> f64 {
-        if self.last.len() >= 3 {
-            self.last.remove(0);
-        }
-        self.last.push(evidence);
-        let mean = self.last.iter().sum::<f64>() / self.last.len() as f64;
-        let gathered = NEWEST * evidence + (1.0 - NEWEST) * mean;
         if !counts {
             return 1.0;
         }
-        let p_value = self.calibration.p_value(gathered);
+        let p_value = self.calibration.p_value(evidence);
         if !self.frozen {
-            self.calibration.learn(gathered);
+            self.calibration.learn(evidence);
         }
         p_value
     }
@@ -189,7 +178,7 @@ impl Judge {
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        self.calibration.is_sound() && self.last.len() <= 3 && self.last.iter().all(|v| v.is_finite())
+        self.calibration.is_sound()
     }
 }
 

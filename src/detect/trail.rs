@@ -86,6 +86,7 @@ impl Trail {
     }
 
     /// Rows held.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.peaks.len()
     }

@@ -85,6 +85,9 @@ impl Rolling {
             self.sum -= old - self.anchor;
             self.squares -= (old - self.anchor) * (old - self.anchor);
         }
+        if self.recent.is_empty() {
+            (self.anchor, self.sum, self.squares) = (value, 0.0, 0.0);
+        }
         self.recent.push_back(value);
         let place = self.sorted.partition_point(|v| v.total_cmp(&value).is_lt());
         self.sorted.insert(place, value);

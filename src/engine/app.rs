@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::settings::{Destination, Settings};
+use super::timed::Timed;
 use super::tracked::ChartPoint;
 use super::watch::Watch;
 use super::{EngineError, clock};
@@ -45,7 +46,8 @@ pub struct App {
     destinations: BTreeMap<String, Destination>,
     severity: RwLock<Arc<SeverityModel>>,
     watches: BTreeMap<String, tokio::sync::Mutex<Watch>>,
-    ready: Mutex<BTreeMap<String, bool>>,
+    /// Detectors that are not ready, with the reason.
+    waiting: Mutex<BTreeMap<String, String>>,
     sent: Mutex<BTreeMap<(Fingerprint, Timestamp), (Timestamp, AlertState)>>,
     deliveries: Notify,
     tasks: TaskTracker,
@@ -101,15 +103,20 @@ impl App {
     pub fn new(parts: AppParts) -> Arc<Self> {
         let watches =
             parts.settings.detectors.iter().map(|spec| (spec.name.clone(), tokio::sync::Mutex::default())).collect();
-        let ready = parts.settings.detectors.iter().map(|spec| (spec.name.clone(), false)).collect();
+        let first = "its first round is under way".to_owned();
+        let waiting = parts.settings.detectors.iter().map(|spec| (spec.name.clone(), first.clone())).collect();
+        let timed = |(name, source): (String, Arc<dyn SeriesSource>)| {
+            let source: Arc<dyn SeriesSource> = Arc::new(Timed::new(&name, source));
+            (name, source)
+        };
         Arc::new(Self {
             settings: parts.settings,
             store: parts.store,
-            sources: parts.sources,
+            sources: parts.sources.into_iter().map(timed).collect(),
             destinations: parts.destinations,
             severity: RwLock::new(Arc::new(parts.severity)),
             watches,
-            ready: Mutex::new(ready),
+            waiting: Mutex::new(waiting),
             sent: Mutex::default(),
             deliveries: Notify::new(),
             tasks: TaskTracker::new(),
@@ -153,11 +160,14 @@ impl App {
         *self.severity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(model);
     }
 
-    /// Detectors that have not had their first round yet; empty means ready.
+    /// Detectors that are not ready yet, each with the reason (`api-latency: cannot reach …`); empty means ready.
+    ///
+    /// A detector is ready once its source has answered: with data that was judged, or with a refusal that waiting does
+    /// not mend, which its status shows. It stays ready when the source fails later: the service still takes alerts in.
     #[must_use]
     pub fn not_ready(&self) -> Vec<String> {
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.iter().filter(|(_, done)| !**done).map(|(name, _)| name.clone()).collect()
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.iter().map(|(name, why)| format!("{name}: {why}")).collect()
     }
 
     /// How every detector is doing.
@@ -167,7 +177,7 @@ impl App {
             let Ok(watch) = self.watch(&spec.name) else { continue };
             let watch = watch.lock().await;
             let series = watch.tracked.len();
-            let sum: f64 = watch.tracked.values().map(super::Tracked::confidence).sum();
+            let sum: f64 = watch.tracked.values().map(|one| one.confidence()).sum();
             statuses.push(WatchStatus {
                 name: spec.name.clone(),
                 source: spec.source.clone(),
@@ -226,6 +236,11 @@ impl App {
         drop(tokio::spawn(self.tasks.track_future(work)));
     }
 
+    /// Becomes cancelled when [`App::stop`] is called, for work that cannot await.
+    pub(super) fn stopping_token(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
     }
@@ -265,9 +280,16 @@ impl App {
         configured.or(only).cloned()
     }
 
-    pub(super) fn mark_ready(&self, detector: &str) {
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.insert(detector.to_owned(), true);
+    /// Notes that `detector` had its first round.
+    pub fn mark_ready(&self, detector: &str) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(detector);
+    }
+
+    /// Notes why a detector that has never been ready is not ready yet.
+    pub(super) fn mark_waiting(&self, detector: &str, why: String) {
+        if let Some(reason) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get_mut(detector) {
+            *reason = why;
+        }
     }
 
     pub(super) fn repeating_destinations(&self) -> Vec<&str> {

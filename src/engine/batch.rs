@@ -12,9 +12,10 @@ use super::{App, EngineError, compute};
 use crate::forecast::{Forecast, Request, forecast};
 use crate::series::Series;
 use crate::store::{ForecastRecord, RunState};
+use crate::telemetry::{self, Outcome};
 
 /// Series whose forecasts are stored together.
-const CHUNK: usize = 200;
+const CHUNK: usize = 64;
 
 /// How far a batch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,20 @@ impl App {
     ) -> Result<BatchProgress, EngineError> {
         let run = self.store().begin_run(&spec.name, due, now).await?;
         let outcome = self.run_begun(spec, run.id, now).await;
+        if self.is_stopping() && outcome.is_err() {
+            // stays open, so that the next start goes on with it
+            return outcome;
+        }
         let state = match &outcome {
             Ok(progress) if progress.failed == 0 => RunState::Done,
             Ok(progress) if progress.failed < progress.total => RunState::Partial,
             _ => RunState::Failed,
         };
+        telemetry::batch_ended(match state {
+            RunState::Done => Outcome::Ok,
+            RunState::Partial => Outcome::Partial,
+            _ => Outcome::Failed,
+        });
         self.store().finish_run(run.id, state, super::clock::now()).await?;
         if let Ok(progress) = &outcome {
             info!(forecast = %spec.name, done = progress.done, failed = progress.failed, "forecast {} done", spec.name);
@@ -61,37 +71,46 @@ impl App {
     async fn run_begun(&self, spec: &ForecastSpec, run: i64, now: Timestamp) -> Result<BatchProgress, EngineError> {
         // gather
         let range = history_range(spec.step, spec.history, now)?;
-        let samples = self.source(&spec.source)?.fetch(&spec.query, range).await?;
+        let source = self.source(&spec.source)?;
+        let samples = tokio::select! {
+            fetched = source.fetch(&spec.query, range) => fetched?,
+            () = self.stopped() => return Err(interrupted(spec)),
+        };
         let finished: BTreeSet<String> = self.store().finished_series(run).await?;
         let (step, unit) = (spec.step, spec.unit);
-        let all = compute::run(move || clean(samples, step, unit)).await?;
+        let all = compute::run_long(move || clean(samples, step, unit)).await?;
         let total = all.len();
         let todo: Vec<Series> = all.into_iter().filter(|series| !finished.contains(series.name())).collect();
         let mut progress = BatchProgress { done: total - todo.len(), total, failed: 0 };
         for chunk in todo.chunks(CHUNK) {
             // compute
             let (owned, chunk) = (spec.clone(), chunk.to_vec());
-            let made = compute::run(move || forecast_all(&chunk, &owned)).await?;
+            let made = compute::run_long(move || forecast_all(&chunk, &owned)).await?;
             // act
             let failed = made.iter().filter(|one| one.is_none()).count();
             let records: Vec<ForecastRecord> = made
                 .into_iter()
                 .flatten()
-                .map(|(series, forecast)| record(spec, run, &series, &forecast, now))
+                .map(|(series, forecast)| {
+                    telemetry::forecast_made(forecast.model.as_str());
+                    record(spec, run, &series, &forecast, now)
+                })
                 .collect();
             self.store().put_forecasts(&records).await?;
             progress.done += records.len();
             progress.failed += failed;
             self.store().advance_run(run, progress.done, progress.total).await?;
             if self.is_stopping() {
-                return Err(EngineError::Conflict(format!(
-                    "forecast {} was interrupted by shutdown; it goes on at the next start",
-                    spec.name
-                )));
+                return Err(interrupted(spec));
             }
         }
         Ok(progress)
     }
+}
+
+fn interrupted(spec: &ForecastSpec) -> EngineError {
+    let name = &spec.name;
+    EngineError::Conflict(format!("forecast {name} was interrupted by shutdown; it goes on at the next start"))
 }
 
 fn forecast_all(chunk: &[Series], spec: &ForecastSpec) -> Vec<Option<(Series, Forecast)>> {

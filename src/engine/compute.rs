@@ -1,11 +1,32 @@
-//! The one door to the CPU pool.
+//! The one door to the CPU pools.
+//!
+//! There are two, so that whoever waits for an answer does not stand behind a detector that learns four weeks of history:
+//! [`run`] is for requests, [`run_long`] for rounds and batches. The system shares the cores between them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::EngineError;
+use crate::telemetry;
 
-/// Runs `work` on the CPU pool and waits for it without blocking the runtime.
+/// Whether somebody still waits for a computation.
+#[derive(Debug, Clone)]
+pub struct Wanted(Arc<AtomicBool>);
+
+/// Says on its way out that nobody waits any more.
+struct Waiting(Wanted);
+
+/// The pool for rounds and batches; the common pool stands in when the system has no threads left for it.
+static LONG: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    let pool = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("rounds-{index}")).build();
+    pool.inspect_err(|error| tracing::warn!(%error, "no pool for rounds, they share that of requests")).ok()
+});
+
+/// Runs `work` on the CPU pool for requests and waits for it without blocking the runtime.
 ///
 /// The current tracing span is carried over. Work that nobody waits for any more when its turn comes is skipped. A
 /// panic inside becomes [`EngineError::Panicked`]; the pool lives on.
@@ -13,19 +34,77 @@ use super::EngineError;
 /// # Errors
 /// [`EngineError::Panicked`].
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
+    on(None, work).await
+}
+
+/// [`run`] on the pool for rounds and batches.
+///
+/// # Errors
+/// [`EngineError::Panicked`].
+pub async fn run_long<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
+    on(LONG.as_ref(), work).await
+}
+
+async fn on<T: Send + 'static>(
+    pool: Option<&rayon::ThreadPool>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
     let (sender, receiver) = oneshot::channel();
     let span = Span::current();
-    rayon::spawn(move || {
+    telemetry::queued(1);
+    let job = move || {
+        telemetry::queued(-1);
         if sender.is_closed() {
             return;
         }
-        let outcome = span.in_scope(|| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)));
-        let outcome = outcome.map_err(|payload| EngineError::Panicked(panic_text(payload.as_ref())));
+        let outcome = span.in_scope(|| contained(work));
         drop(sender.send(outcome));
-    });
+    };
+    match pool {
+        Some(pool) => pool.spawn(job),
+        None => rayon::spawn(job),
+    }
     receiver.await.unwrap_or_else(|_| Err(EngineError::Panicked("the computation was dropped".to_owned())))
 }
 
+/// Like [`run`], for work in pieces: `work` asks between them whether it is still wanted. It is not once the future that
+/// this returns was dropped, because the caller went away or its time was up.
+///
+/// # Errors
+/// [`EngineError::Panicked`].
+pub async fn run_while_wanted<T: Send + 'static>(
+    work: impl FnOnce(&Wanted) -> T + Send + 'static,
+) -> Result<T, EngineError> {
+    let wanted = Wanted(Arc::new(AtomicBool::new(true)));
+    let waiting = Waiting(wanted.clone());
+    let outcome = run(move || work(&wanted)).await;
+    drop(waiting);
+    outcome
+}
+
+/// Runs `work`; a panic inside becomes an error.
+///
+/// # Errors
+/// [`EngineError::Panicked`].
+pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| EngineError::Panicked(panic_text(payload.as_ref())))
+}
+
+impl Wanted {
+    /// Whether somebody still waits.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// What a panic said.
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned())
@@ -40,5 +119,39 @@ mod tests {
         let error = run(|| assert_eq!(1, 2, "planted")).await.expect_err("panicked");
         assert!(error.to_string().contains("planted"), "{error}");
         assert_eq!(run(|| 40 + 2).await.expect("works"), 42);
+        assert_eq!(run_long(|| 40 + 2).await.expect("works"), 42);
+    }
+
+    #[tokio::test]
+    async fn long_work_does_not_keep_requests_waiting() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let held = std::sync::Arc::new(std::sync::Mutex::new(held));
+        let busy: Vec<_> = (0..64)
+            .map(|_| {
+                let held = std::sync::Arc::clone(&held);
+                tokio::spawn(run_long(move || drop(held.lock().map(|held| held.recv()))))
+            })
+            .collect();
+        assert_eq!(run(|| 40 + 2).await.expect("answers at once"), 42);
+        drop(release);
+        for one in busy {
+            one.await.expect("joins").expect("ends");
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_hears_of_it() {
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (ended, has_ended) = std::sync::mpsc::channel();
+        let work = run_while_wanted(move |wanted| {
+            begun.send(()).expect("the test listens");
+            while wanted.is_wanted() {
+                std::thread::yield_now();
+            }
+            ended.send(()).expect("the test listens");
+        });
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(50), work).await.is_err());
+        has_begun.recv().expect("it ran");
+        has_ended.recv_timeout(std::time::Duration::from_secs(10)).expect("it ended when nobody waited");
     }
 }

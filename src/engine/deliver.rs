@@ -1,5 +1,6 @@
 //! The outbox's workers: every destination on its own, in order, until delivered or given up visibly.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,7 +8,7 @@ use tracing::{error, info, warn};
 
 use super::{App, Destination, EngineError, clock};
 use crate::alert::resend::due;
-use crate::alert::{Alert, AlertState};
+use crate::alert::{Alert, AlertState, Origin};
 use crate::sink::{Notice, SinkError};
 use crate::store::{Delivery, OutboxItem};
 use crate::telemetry::{self, Outcome};
@@ -56,6 +57,7 @@ impl App {
 
     async fn deliver_one(&self, name: &str, destination: &Destination, delivery: &Delivery) -> Result<(), EngineError> {
         let notice = match serde_json::from_str::<Notice>(&delivery.item.notice_json) {
+            Ok(notice) if destination.repeats => as_of(notice, clock::now()),
             Ok(notice) => notice,
             Err(error) => {
                 let text = format!("the notice in the outbox cannot be read: {error}");
@@ -102,9 +104,14 @@ impl App {
         }
         let mut alerts = self.store().active_alerts().await?;
         alerts.extend(self.lately_resolved(now).await?);
+        // foreign alerts live where they came from: repeated to Alertmanager they would keep themselves alive
+        alerts.retain(|alert| alert.origin != Origin::External);
+        let behind = self.destinations_behind(now).await?;
         let mut items: Vec<OutboxItem> = Vec::new();
         for mut alert in alerts {
-            if !due(&alert, self.last_sent(&alert), now, &self.settings().resend).is_send() {
+            let last = self.last_sent(&alert);
+            let unheard = alert.state == AlertState::Resolved && last.is_none();
+            if unheard || !due(&alert, last, now, &self.settings().resend).is_send() {
                 continue;
             }
             self.remember_sent(&alert, now);
@@ -112,7 +119,8 @@ impl App {
                 alert.updated_at = now;
             }
             let wanted = self.deliveries_of(&alert, Some(now))?;
-            items.extend(wanted.into_iter().filter(|item| repeating.contains(&item.destination.as_str())));
+            let wanted = wanted.into_iter().filter(|item| repeating.contains(&item.destination.as_str()));
+            items.extend(wanted.filter(|item| !behind.contains(&item.destination)));
         }
         let count = items.len();
         if count > 0 {
@@ -121,6 +129,16 @@ impl App {
             info!(count, "repeated {count} alert deliveries");
         }
         Ok(count)
+    }
+
+    /// Destinations with something that has waited for longer than the repeat interval: repetitions would only pile up
+    /// behind it, and what waits is brought up to date when it is sent.
+    async fn destinations_behind(&self, now: Timestamp) -> Result<BTreeSet<String>, EngineError> {
+        let patience = self.settings().resend.resend_secs;
+        let late = |oldest: Timestamp| now.as_second() - oldest.as_second() > patience;
+        let depths = self.store().outbox_depth().await?;
+        let behind = depths.into_iter().filter(|depth| depth.oldest_pending.is_some_and(late));
+        Ok(behind.map(|depth| depth.destination).collect())
     }
 
     async fn lately_resolved(&self, now: Timestamp) -> Result<Vec<Alert>, EngineError> {
@@ -134,6 +152,17 @@ impl App {
         };
         Ok(self.store().alerts(&filter).await?)
     }
+}
+
+/// A notice for a destination that forgets what is not repeated, as of now: a firing alert that has waited would count
+/// as over already when it arrives.
+fn as_of(mut notice: Notice, now: Timestamp) -> Notice {
+    if let Notice::Alerts { alerts } = &mut notice {
+        for alert in alerts.iter_mut().filter(|alert| alert.state == AlertState::Firing) {
+            alert.updated_at = alert.updated_at.max(now);
+        }
+    }
+    notice
 }
 
 /// Doubling waits with a deterministic jitter of up to a quarter, or what the destination asked for.

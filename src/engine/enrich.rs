@@ -1,7 +1,7 @@
 //! Foreign alerts come in, go out with context, and never wait longer than the budget.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
@@ -19,7 +19,7 @@ use crate::severity::Severity;
 use crate::sink::Notice;
 use crate::source::webhook::{Notification, Status, WebhookAlert};
 use crate::source::{Range, SeriesSource};
-use crate::store::OutboxItem;
+use crate::store::{AlertFilter, OutboxItem};
 use crate::telemetry::{self, Outcome};
 
 /// Step at which an expression of a foreign alert is fetched.
@@ -45,7 +45,9 @@ pub struct Enriched {
 impl App {
     /// Adds context to every alert of `notification`, records and forwards it.
     ///
-    /// After the configured time an alert is passed on as it came, marked with `tidewatch_enrichment: unavailable`.
+    /// After the configured time an alert is passed on as it came, marked with `tidewatch_enrichment: unavailable`. An
+    /// alert that Tidewatch raised or enriched itself and that comes back through Alertmanager is passed on with what is
+    /// known now; it is not a second alert.
     ///
     /// # Errors
     /// [`EngineError::Store`] when it cannot be recorded durably: the sender shall try again.
@@ -57,6 +59,12 @@ impl App {
         let started = std::time::Instant::now();
         let deadline = tokio::time::Instant::now() + budget;
         for incoming in &notification.alerts {
+            if came_from_us(incoming) {
+                if let Some(own) = self.own_alert(incoming).await? {
+                    added.insert(incoming.index, annotations_of(&own));
+                }
+                continue;
+            }
             let mut alert = alert_of(incoming, now);
             match tokio::time::timeout_at(deadline, self.enrich_one(&mut alert, incoming, now)).await {
                 Ok(Ok(())) => drop(added.insert(incoming.index, annotations_of(&alert))),
@@ -73,6 +81,19 @@ impl App {
         let repeated = !self.record_incoming(notification, &alerts, &body, now).await?;
         telemetry::enriched(outcome_of(alerts.len(), plain.len()), started.elapsed());
         Ok(Enriched { body, enriched: alerts.len() - plain.len().min(alerts.len()), plain, repeated })
+    }
+
+    /// The alert of ours that came back through Alertmanager, as it is known now.
+    async fn own_alert(&self, incoming: &WebhookAlert) -> Result<Option<Alert>, EngineError> {
+        let unlabelled = incoming.labels.clone().without("severity").fingerprint();
+        for fingerprint in [incoming.labels.fingerprint(), unlabelled] {
+            let filter = AlertFilter { fingerprint: Some(fingerprint), limit: 1, ..AlertFilter::default() };
+            let found = self.store().alerts(&filter).await?.into_iter().next();
+            if let Some(own) = found.filter(|alert| alert.origin != Origin::External) {
+                return Ok(Some(own));
+            }
+        }
+        Ok(None)
     }
 
     async fn enrich_one(&self, alert: &mut Alert, incoming: &WebhookAlert, now: Timestamp) -> Result<(), EngineError> {
@@ -93,14 +114,15 @@ impl App {
 
     /// Context from the series that a detector follows and whose labels the alert carries; whether there is one.
     async fn context_from_memory(&self, alert: &mut Alert) -> bool {
-        let mut best: Option<(usize, Tracked, Step)> = None;
+        let mut best: Option<(usize, Arc<Tracked>, Step)> = None;
         for spec in &self.settings().detectors {
             let Ok(watch) = self.watch(&spec.name) else { continue };
             let watch = watch.lock().await;
-            for one in watch.tracked.values() {
+            // after a restart there are no recent points for some time: the source knows more
+            for one in watch.tracked.values().filter(|one| one.firing().is_some() || !one.recent.is_empty()) {
                 let agreeing = agreement(&one.labels, &alert.labels, &one.name, alert.generator_url.as_deref());
                 if agreeing > best.as_ref().map_or(0, |(most, _, _)| *most) {
-                    best = Some((agreeing, one.clone(), spec.step));
+                    best = Some((agreeing, Arc::clone(one), spec.step));
                 }
             }
         }
@@ -199,6 +221,10 @@ fn agreement(series: &Labels, alert: &Labels, name: &str, generator_url: Option<
     }
     let metric = name.split('{').next().unwrap_or_default();
     let named = generator_url.is_some_and(|url| !metric.is_empty() && url.contains(metric));
+    if !named && generator_url.is_some_and(|url| expression_of(url).is_some()) {
+        // the alert is about another metric of the same thing
+        return 0;
+    }
     identity.len() * 2 + usize::from(named)
 }
 
@@ -208,6 +234,11 @@ const fn outcome_of(alerts: usize, plain: usize) -> Outcome {
         (alerts, plain) if plain < alerts => Outcome::Partial,
         _ => Outcome::Failed,
     }
+}
+
+/// Whether an alert carries annotations of Tidewatch already.
+fn came_from_us(incoming: &WebhookAlert) -> bool {
+    incoming.annotations.keys().any(|name| name.starts_with("tidewatch_"))
 }
 
 fn alert_of(incoming: &WebhookAlert, now: Timestamp) -> Alert {
@@ -321,6 +352,8 @@ mod tests {
         let alert: Labels = [("alertname", "Slow"), ("service", "api"), ("instance", "0")].into_iter().collect();
         assert_eq!(agreement(&series, &alert, "latency{}", Some("http://p/graph?g0.expr=latency")), 5);
         assert_eq!(agreement(&series, &alert.clone().without("instance"), "latency{}", None), 0);
+        assert_eq!(agreement(&series, &alert, "latency{}", None), 4);
+        assert_eq!(agreement(&series, &alert, "latency{}", Some("http://p/graph?g0.expr=errors+%3E+1")), 0);
         assert_eq!(agreement(&Labels::new(), &alert, "latency", None), 0);
     }
 }

@@ -6,11 +6,16 @@ use crate::forecast::ForecastError;
 use crate::series::SeriesError;
 use crate::severity::{DatasetError, ModelError, TrainError};
 use crate::source::SourceError;
+use crate::source::webhook::WebhookError;
 use crate::store::StoreError;
 
 /// What kind of failure it is: enough for a status code, an exit code and a retry decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
+    /// A body cannot be read as what it should be.
+    Malformed,
+    /// More than is taken at a time.
+    TooLarge,
     /// The request or input is wrong; repeating it will not help.
     InvalidInput,
     /// What was asked for does not exist.
@@ -50,6 +55,9 @@ pub enum EngineError {
     /// A severity model that cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The body of a webhook cannot be read.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -62,6 +70,9 @@ pub enum EngineError {
     /// It is under way already.
     #[error("{0}")]
     Conflict(String),
+    /// Something that is needed does not answer, or not wholly; the text says what.
+    #[error("{0}")]
+    Unavailable(String),
     /// A computation panicked: a bug.
     #[error("internal error: {0}; please report it")]
     Panicked(String),
@@ -83,7 +94,11 @@ impl EngineError {
             Self::Source(_) => ErrorCode::InvalidInput,
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Conflict(_) => ErrorCode::Conflict,
-            Self::Store(_) => ErrorCode::Unavailable,
+            Self::Webhook(WebhookError::TooManyAlerts { .. }) => ErrorCode::TooLarge,
+            Self::Webhook(_) => ErrorCode::Malformed,
+            Self::Store(StoreError::NotFound { .. }) => ErrorCode::NotFound,
+            Self::Store(StoreError::Name(_)) => ErrorCode::InvalidInput,
+            Self::Store(_) | Self::Unavailable(_) => ErrorCode::Unavailable,
             Self::Model(_) | Self::Panicked(_) => ErrorCode::Internal,
         }
     }

@@ -1,6 +1,9 @@
 //! Housekeeping: detector states survive a restart, old things go.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
 use tracing::{info, warn};
 
 use super::tracked::Tracked;
@@ -13,8 +16,9 @@ impl App {
     /// [`EngineError::Store`].
     pub async fn housekeeping(&self, now: Timestamp) -> Result<(), EngineError> {
         for spec in &self.settings().detectors {
-            let tracked: Vec<Tracked> = self.watch(&spec.name)?.lock().await.tracked.values().cloned().collect();
-            let states = compute::run(move || tracked.iter().filter_map(encode).collect::<Vec<_>>()).await?;
+            let tracked: Vec<Arc<Tracked>> = self.watch(&spec.name)?.lock().await.tracked.values().cloned().collect();
+            let states = compute::run_long(move || tracked.par_iter().filter_map(|one| encode(one)).collect()).await?;
+            let states: Vec<(String, Vec<u8>)> = states;
             self.store().save_snapshots(&spec.name, &states, now).await?;
         }
         let pruned = self.store().prune(now, &self.settings().retention).await?;
@@ -38,7 +42,7 @@ impl App {
             for snapshot in snapshots {
                 match serde_json::from_slice::<Tracked>(&snapshot.bytes) {
                     Ok(one) if one.fits(spec) && one.last_at.is_some_and(|at| at >= oldest) => {
-                        watch.tracked.insert(one.labels.fingerprint(), one);
+                        watch.tracked.insert(one.labels.fingerprint(), Arc::new(one));
                         restored += 1;
                     }
                     Ok(_) => {

@@ -15,14 +15,18 @@ mod deliver;
 mod enrich;
 mod error;
 mod judge;
+pub mod listings;
 mod maintain;
+mod orphans;
 mod overview;
 mod plan;
 mod publish;
+pub mod requests;
 mod retrain;
 mod schedule;
 mod settings;
 mod stateless;
+mod timed;
 mod tracked;
 mod watch;
 

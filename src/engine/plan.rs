@@ -17,6 +17,7 @@ use crate::series::{Grid, HumanDuration, Labels, Samples, Series, Step, Unit};
 use crate::sink::Notice;
 use crate::source::Range;
 use crate::store::{CapacityRecord, OutboxItem};
+use crate::telemetry;
 
 /// A planned resource.
 struct Planned {
@@ -34,14 +35,23 @@ impl App {
         // gather
         let range = history_range(spec.step, spec.history, now)?;
         let source = self.source(&spec.source)?;
-        let used = source.fetch(&spec.used, range).await?;
-        let limits = match spec.limit.trim().parse::<f64>() {
-            Ok(_) => Vec::new(),
-            Err(_) => source.fetch(&spec.limit, range).await?,
+        let gathered = async {
+            let used = source.fetch(&spec.used, range).await?;
+            let limits = match spec.limit.trim().parse::<f64>() {
+                Ok(_) => Vec::new(),
+                Err(_) => source.fetch(&spec.limit, range).await?,
+            };
+            Ok::<_, EngineError>((used, limits))
+        };
+        let (used, limits) = tokio::select! {
+            gathered = gathered => gathered?,
+            () = self.stopped() => {
+                return Err(EngineError::Conflict(format!("planning {} was interrupted by shutdown", spec.name)));
+            }
         };
         // compute
         let owned = spec.clone();
-        let planned = compute::run(move || plan_all(used, limits, &owned, now)).await?;
+        let planned = compute::run_long(move || plan_all(used, limits, &owned, now)).await?;
         // act
         let records: Vec<CapacityRecord> = planned.iter().map(|one| record(spec, one, now)).collect();
         self.store().put_capacity(&records).await?;
@@ -49,6 +59,7 @@ impl App {
             self.recommend(spec, one, now).await?;
             self.alert_on_exhaustion(spec, one, now).await?;
         }
+        self.resolve_unplanned(spec, now).await?;
         Ok(planned.len())
     }
 
@@ -175,6 +186,7 @@ pub(super) fn clean(samples: Vec<Samples>, step: Step, unit: Option<Unit>) -> Ve
         .into_iter()
         .filter_map(|mut one| {
             if one.partial {
+                telemetry::rejected("partial");
                 warn!(series = %one.name, "{} is partial data and is not used", one.name);
                 return None;
             }
@@ -182,6 +194,7 @@ pub(super) fn clean(samples: Vec<Samples>, step: Step, unit: Option<Unit>) -> Ve
             match Grid::from_samples(&one, Some(step), &settings).and_then(Grid::into_series) {
                 Ok(series) => Some(series),
                 Err(error) => {
+                    telemetry::rejected("unusable");
                     warn!(series = %one.name, %error, "{} is left out", one.name);
                     None
                 }

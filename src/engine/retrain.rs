@@ -1,8 +1,11 @@
 //! Retraining: a challenger learns all of the history and replaces the model in use only if it is no worse.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tracing::error;
 
 use super::plan::{clean, history_range};
 use super::settings::DetectorSpec;
@@ -10,7 +13,8 @@ use super::tracked::{Tracked, group};
 use super::{App, EngineError, compute};
 use crate::detect::{PointScore, Scores, score_series_until};
 use crate::series::{Samples, Series, Step};
-use crate::store::NewModel;
+use crate::store::{LoadedModel, NewModel, StoreError};
+use crate::telemetry::{self, Outcome};
 
 /// Kind of detector artefacts in the registry.
 pub(super) const KIND: &str = "detector";
@@ -74,10 +78,11 @@ impl App {
             )));
         }
         let model = model_name(&spec.name);
-        let incumbent = self.store().load_active(&model).await?;
+        let incumbent = self.usable_model(&model).await?;
         // compute
         let owned = spec.clone();
-        let (artefact, points, challenger) = compute::run(move || learn(samples, &owned, range.end, now)).await??;
+        let (artefact, points, challenger) =
+            compute::run_long(move || learn(samples, &owned, range.end, now)).await??;
         let before = incumbent
             .as_ref()
             .and_then(|loaded| serde_json::from_value::<Backtest>(loaded.manifest.metrics.clone()).ok());
@@ -118,24 +123,45 @@ impl App {
     pub async fn load_detectors(&self, now: Timestamp) -> Result<usize, EngineError> {
         let mut loaded = 0;
         for spec in &self.settings().detectors {
-            let Some(model) = self.store().load_active(&model_name(&spec.name)).await? else { continue };
-            for (version, defect) in &model.refused {
-                tracing::error!(detector = %spec.name, version, "model version {version} of {} is refused ({defect}); version {} stays in use", spec.name, model.manifest.version);
-            }
+            let Some(model) = self.usable_model(&model_name(&spec.name)).await? else { continue };
             let artefact = match serde_json::from_slice::<Artefact>(&model.bytes) {
                 Ok(artefact) if artefact.schema == SCHEMA => artefact,
                 Ok(_) | Err(_) => {
-                    tracing::error!(detector = %spec.name, "the model of {} is of another version of Tidewatch; it is learned afresh", spec.name);
+                    telemetry::model_loaded(Outcome::Failed);
+                    error!(detector = %spec.name, "the model of {} is of another version of Tidewatch; it is learned afresh", spec.name);
                     continue;
                 }
             };
+            telemetry::model_loaded(Outcome::Ok);
             let mut watch = self.watch(&spec.name)?.lock().await;
             for one in
                 artefact.tracked.into_iter().filter(|one| one.fits(spec) && one.last_at.is_some_and(|at| at <= now))
             {
-                watch.tracked.entry(one.labels.fingerprint()).or_insert(one);
-                loaded += 1;
+                let fingerprint = one.labels.fingerprint();
+                if watch.tracked.get(&fingerprint).is_none_or(|own| own.last_at < one.last_at) {
+                    watch.tracked.insert(fingerprint, Arc::new(one));
+                    loaded += 1;
+                }
             }
+        }
+        Ok(loaded)
+    }
+
+    /// The newest version of `model` that is sound; versions that are damaged are reported. `None` when there is none:
+    /// a damaged file must not keep the service from starting or from being trained anew.
+    async fn usable_model(&self, model: &str) -> Result<Option<LoadedModel>, EngineError> {
+        let loaded = match self.store().load_active(model).await {
+            Err(StoreError::BadModel { name, version, defect }) => {
+                telemetry::model_loaded(Outcome::Failed);
+                error!(model, "version {version} of {name} is refused ({defect}) and there is no older one");
+                return Ok(None);
+            }
+            loaded => loaded?,
+        };
+        for (version, defect) in loaded.iter().flat_map(|loaded| &loaded.refused) {
+            telemetry::model_loaded(Outcome::Failed);
+            let stays = loaded.as_ref().map_or(0, |loaded| loaded.manifest.version);
+            error!(model, "version {version} of {model} is refused ({defect}); version {stays} stays in use");
         }
         Ok(loaded)
     }

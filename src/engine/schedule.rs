@@ -7,13 +7,20 @@ use jiff::Timestamp;
 use tracing::{error, info};
 
 use super::settings::{CapacitySpec, DetectorSpec, ForecastSpec};
-use super::{App, EngineError, clock};
+use super::watch::last_complete_ms;
+use super::{App, EngineError, ErrorCode, clock};
 
-/// How often repetitions are looked for.
+/// How often repetitions are looked for, unless they are wanted more often than four times in this.
 const REPEAT_EVERY: Duration = Duration::from_secs(15);
+/// Longest wait before a round that failed is tried again: who watches must notice soon that its source is back.
+const RETRY_ROUND: Duration = Duration::from_secs(30);
+/// The same for scheduled batches and plans.
+const RETRY_SCHEDULED: Duration = Duration::from_secs(300);
+/// Rounds of different detectors are spread over at most this long, so that they do not all ask at once.
+const SPREAD_MS: u64 = 3_000;
 /// How often states are saved and old things cleared.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
-/// Longest wait between rounds of a detector: a long step must not keep an alert waiting for its resolution.
+/// Longest wait between rounds of a detector, so that a change of the system's clock is noticed.
 const LONGEST_ROUND_SECS: u64 = 300;
 
 impl App {
@@ -42,56 +49,90 @@ impl App {
     }
 
     async fn detector_loop(&self, spec: &DetectorSpec) {
-        let pause = Duration::from_secs((spec.step.millis().unsigned_abs() / 1_000).clamp(1, LONGEST_ROUND_SECS));
         let mut failures = 0_u32;
         while !self.is_stopping() {
-            let started = std::time::Instant::now();
-            match self.watch_round(spec, clock::now()).await {
-                Ok(_) => failures = 0,
+            let outcome = self.watch_round(spec, clock::now()).await;
+            if self.is_stopping() {
+                return;
+            }
+            let wait = match outcome {
+                Ok(_) => {
+                    failures = 0;
+                    self.mark_ready(&spec.name);
+                    until_next_point(spec, clock::now())
+                }
                 Err(error) => {
                     failures += 1;
                     log_failure("detector", &spec.name, &error);
+                    if error.code() == ErrorCode::Unavailable {
+                        self.mark_waiting(&spec.name, error.to_string());
+                    } else {
+                        self.mark_ready(&spec.name);
+                    }
+                    pause(failures, RETRY_ROUND)
                 }
-            }
-            self.mark_ready(&spec.name);
-            let wait = pause.saturating_mul(1 << failures.min(4)).saturating_sub(started.elapsed());
-            self.sleep(wait.max(Duration::from_millis(200))).await;
+            };
+            self.sleep(wait).await;
         }
     }
 
     async fn forecast_loop(&self, spec: &ForecastSpec) {
         // a batch that a kill interrupted goes on; a fresh service has one at once, then by the clock
         let mut due = self.unfinished_batch(&spec.name).await.unwrap_or_else(clock::now);
+        let mut failures = 0_u32;
         while !self.is_stopping() {
-            if let Err(error) = self.run_batch(spec, due, clock::now()).await {
-                log_failure("forecast", &spec.name, &error);
+            let outcome = self.run_batch(spec, due, clock::now()).await;
+            let next = next_time(&spec.schedule, clock::now());
+            if let Some(at) = self.again_at("forecast", &spec.name, outcome.err(), &mut failures) {
+                // the same batch once more, unless the next is due before that
+                due = next.filter(|next| *next <= at).unwrap_or(due);
+                self.sleep_until(next.map_or(at, |next| next.min(at))).await;
+                continue;
             }
-            match next_time(&spec.schedule, clock::now()) {
-                Some(next) => due = next,
-                None => return,
-            }
+            let Some(next) = next else { return };
+            due = next;
             self.sleep_until(due).await;
         }
     }
 
     async fn capacity_loop(&self, spec: &CapacitySpec) {
+        let mut failures = 0_u32;
         while !self.is_stopping() {
-            if let Err(error) = self.plan_round(spec, clock::now()).await {
-                log_failure("capacity", &spec.name, &error);
-            }
-            match next_time(&spec.schedule, clock::now()) {
-                Some(next) => self.sleep_until(next).await,
-                None => return,
+            let outcome = self.plan_round(spec, clock::now()).await;
+            let next = next_time(&spec.schedule, clock::now());
+            let again = self.again_at("capacity", &spec.name, outcome.err(), &mut failures);
+            match (next, again) {
+                (Some(next), Some(again)) => self.sleep_until(next.min(again)).await,
+                (Some(at), None) | (None, Some(at)) => self.sleep_until(at).await,
+                (None, None) => return,
             }
         }
     }
 
+    /// When to try again what failed: soon and then less often while somebody does not answer, and not before its next
+    /// time when trying again cannot help. `None` without a failure.
+    fn again_at(&self, what: &str, name: &str, error: Option<EngineError>, failures: &mut u32) -> Option<Timestamp> {
+        let Some(error) = error.filter(|_| !self.is_stopping()) else {
+            *failures = 0;
+            return None;
+        };
+        log_failure(what, name, &error);
+        if error.code() != ErrorCode::Unavailable {
+            return None;
+        }
+        *failures += 1;
+        clock::now().checked_add(pause(*failures, RETRY_SCHEDULED)).ok()
+    }
+
     async fn repeat_loop(&self) {
         while !self.is_stopping() {
+            if let Err(error) = self.resolve_orphans(clock::now()).await {
+                error!(%error, "alerts that nobody upholds cannot be resolved");
+            }
             if let Err(error) = self.repeat_alerts(clock::now()).await {
                 error!(%error, "alerts cannot be repeated");
             }
-            self.sleep(REPEAT_EVERY).await;
+            self.sleep(self.repeat_every()).await;
         }
     }
 
@@ -104,6 +145,11 @@ impl App {
         }
     }
 
+    fn repeat_every(&self) -> Duration {
+        let wanted = Duration::from_secs(self.settings().resend.resend_secs.max(1).unsigned_abs());
+        (wanted / 4).min(REPEAT_EVERY)
+    }
+
     async fn sleep_until(&self, at: Timestamp) {
         loop {
             let left = at.as_millisecond() - clock::now().as_millisecond();
@@ -114,6 +160,21 @@ impl App {
             self.sleep(Duration::from_millis(left.unsigned_abs().min(60_000))).await;
         }
     }
+}
+
+/// The wait before the next try after so many failures: a second, doubled each time, up to `longest`.
+fn pause(failures: u32, longest: Duration) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(16)).min(longest)
+}
+
+/// Until the next point of `spec` is complete, and a little longer, each detector by its own amount.
+fn until_next_point(spec: &DetectorSpec, now: Timestamp) -> Duration {
+    let step = spec.step.millis();
+    let due = last_complete_ms(spec, now).saturating_add(step).saturating_add(spec.delay.as_millis());
+    let own = spec.name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let spread = own % (step.unsigned_abs() / 10).clamp(1, SPREAD_MS);
+    let wait = due.saturating_sub(now.as_millisecond()).max(0).unsigned_abs().saturating_add(spread);
+    Duration::from_millis(wait.clamp(200, LONGEST_ROUND_SECS * 1_000))
 }
 
 fn log_failure(what: &str, name: &str, error: &EngineError) {

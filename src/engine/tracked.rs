@@ -1,6 +1,6 @@
 //! One series or entity that a detector follows, and what it remembers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ use super::settings::DetectorSpec;
 
 /// Points kept for plots and context.
 pub(super) const CHART_POINTS: usize = 2_016;
+
+/// Annotation of an alert that ended otherwise than by ordinary values.
+pub(super) const RESOLVED_BECAUSE: &str = "resolved_because";
 
 /// A judged point as a plot needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -82,10 +85,28 @@ pub(super) struct Group {
     pub(super) metrics: Vec<Samples>,
 }
 
+impl Group {
+    /// What its metrics are called: by metric name, or by whole name where several have the same.
+    fn metric_names(&self) -> Vec<String> {
+        let same = |name: &str| self.metrics.iter().filter(|other| metric_name(other) == name).count();
+        let named = |samples: &Samples| {
+            let short = metric_name(samples);
+            if same(&short) > 1 { samples.name.clone() } else { short }
+        };
+        self.metrics.iter().map(named).collect()
+    }
+
+    /// Where the metric of this name is: its whole name goes before its metric name.
+    fn index_of(&self, metric: &str) -> Option<usize> {
+        let whole = self.metrics.iter().position(|samples| samples.name == metric);
+        whole.or_else(|| self.metrics.iter().position(|samples| samples.labels.metric_name() == Some(metric)))
+    }
+}
+
 impl Tracked {
     /// Something new to follow.
     pub(super) fn new(group: &Group, step: Step, settings: &detect::Settings) -> Result<Self, DetectError> {
-        let metrics: Vec<String> = group.metrics.iter().map(metric_name).collect();
+        let metrics = group.metric_names();
         let (model, unit) = match group.metrics.as_slice() {
             [only] => (Model::Series(SeriesDetector::new(step, settings)), only.unit),
             _ => (Model::Entity(EntityDetector::try_new(step, metrics.clone(), settings)?), Unit::None),
@@ -104,7 +125,8 @@ impl Tracked {
         })
     }
 
-    /// Judges the points of `group` after the last one judged, up to `end`; gaps count as missing.
+    /// Judges the points of `group` after the last one judged, up to its last value and not beyond `end`; gaps in between
+    /// count as missing. What is missing at the end is left for later: it may only be late.
     pub(super) fn advance(
         &mut self,
         group: &Group,
@@ -115,10 +137,15 @@ impl Tracked {
         let grids = self.grids(group, spec.step)?;
         let Some(first) = grids.iter().flatten().map(Grid::start).min() else { return Ok(Happened::default()) };
         let step_ms = spec.step.millis();
+        // what is missing at the end may only be late
+        let Some(last_ms) = grids.iter().flatten().filter_map(last_value_ms).max() else {
+            return Ok(Happened::default());
+        };
+        let last_ms = last_ms.min(end.as_millisecond());
         let after_last = self.last_at.map(|at| at.as_millisecond().saturating_add(step_ms));
         let mut time_ms = after_last.unwrap_or_else(|| first.as_millisecond());
         let mut happened = Happened::default();
-        while time_ms <= end.as_millisecond() {
+        while time_ms <= last_ms {
             let Ok(at) = Timestamp::from_millisecond(time_ms) else { break };
             let point = self.judge(at, &grids);
             self.follow(&point, spec, now, &mut happened);
@@ -152,11 +179,30 @@ impl Tracked {
         }
     }
 
-    /// Replaces the firing alert by its judged and enriched form.
-    pub(super) fn keep_judged(&mut self, alert: &Alert) {
-        if let Some(own) = self.alert.as_mut().filter(|own| own.starts_at == alert.starts_at) {
+    /// Replaces the alert that began at `starts_at` by its judged and enriched form.
+    pub(super) fn keep_judged(&mut self, starts_at: Timestamp, alert: &Alert) {
+        if let Some(own) = self.alert.as_mut().filter(|own| own.starts_at == starts_at) {
             own.clone_from(alert);
         }
+    }
+
+    /// Whether every metric of `group` is one of those followed; a metric more makes it another entity, learned afresh.
+    pub(super) fn has_all(&self, group: &Group) -> bool {
+        let found: BTreeSet<usize> = self.metrics.iter().filter_map(|metric| group.index_of(metric)).collect();
+        found.len() == group.metrics.len()
+    }
+
+    /// The series is gone: what fires is over at `end`, and the annotation `resolved_because` says why.
+    pub(super) fn vanish(&mut self, end: Timestamp) -> Happened {
+        let mut happened = Happened::default();
+        if let Some(alert) = self.alert.as_mut().filter(|_| self.lifecycle.is_firing()) {
+            let since = self.last_at.unwrap_or(end).strftime("%Y-%m-%dT%H:%M:%SZ");
+            alert.annotations.insert(RESOLVED_BECAUSE.to_owned(), format!("no samples since {since}"));
+            alert.resolve(end, end);
+            happened.alerts.push(alert.clone());
+        }
+        self.lifecycle = Lifecycle::default();
+        happened
     }
 
     fn grids(&self, group: &Group, step: Step) -> Result<Vec<Option<Grid>>, SeriesError> {
@@ -164,7 +210,7 @@ impl Tracked {
         self.metrics
             .iter()
             .map(|metric| {
-                let samples = group.metrics.iter().find(|samples| metric_name(samples) == *metric);
+                let samples = group.index_of(metric).and_then(|index| group.metrics.get(index));
                 let samples = samples.filter(|samples| !samples.points.is_empty());
                 samples.map(|samples| Grid::from_samples(samples, Some(step), &settings)).transpose()
             })
@@ -204,6 +250,10 @@ impl Tracked {
         let episode = self.lifecycle.episode();
         let (name, unit) = (self.name.clone(), self.unit);
         let Some(alert) = self.alert.as_mut() else { return };
+        if !spec.annotations.contains_key("summary") {
+            // ours, of an earlier point
+            alert.annotations.remove("summary");
+        }
         alert.updated_at = point.at;
         alert.enrichment.absorb_point(point, &name, unit);
         if let Some(episode) = episode {
@@ -223,7 +273,7 @@ impl Tracked {
         let labels = spec.labels.iter().fold(self.labels.clone(), |labels, (name, value)| labels.with(name, value));
         let identity = Identity {
             origin: Origin::Detector,
-            alertname: spec.name.clone(),
+            alertname: alertname(spec).to_owned(),
             labels,
             annotations: spec.annotations.clone(),
             generator_url: None,
@@ -246,6 +296,17 @@ impl Tracked {
             is_anomaly: point.is_anomaly,
         });
     }
+}
+
+/// Name of the alerts of `spec`: its own, unless its labels have another.
+pub(super) fn alertname(spec: &DetectorSpec) -> &str {
+    spec.labels.get("alertname").unwrap_or(&spec.name)
+}
+
+/// Time of the last value that is no gap.
+fn last_value_ms(grid: &Grid) -> Option<i64> {
+    let index = grid.values().iter().rposition(|value| value.is_finite())?;
+    Some(grid.slots().time_ms(index))
 }
 
 /// What a metric of an entity is called: its metric name, or its whole name.

@@ -1,28 +1,41 @@
 //! One round of a detector: pull the new points, judge them, raise and resolve alerts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
-use tracing::{debug, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
 
 use super::settings::DetectorSpec;
 use super::tracked::{Group, Happened, Tracked, group};
 use super::{App, EngineError, compute};
-use crate::series::{Fingerprint, Samples};
+use crate::series::{Fingerprint, Samples, Step};
 use crate::source::{Range, SourceError};
 use crate::telemetry;
 
-/// What a detector has in memory.
+/// Series judged between two looks at whether to stop; their alerts go out before the next ones are judged.
+const CHUNK: usize = 64;
+/// Shortest time without samples after which a series counts as gone.
+const LEAST_GRACE_MS: i64 = 15 * 60_000;
+/// Steps without samples after which a series counts as gone, when that is longer.
+const GRACE_STEPS: i64 = 3;
+/// The whole history is fetched again for series that turn up later, but not more often than this.
+const HISTORY_EVERY_SECS: i64 = 3_600;
+
+/// What a detector has in memory. Locked for moments only: nobody who reads it waits for a source or a computation.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    pub(super) tracked: BTreeMap<Fingerprint, Tracked>,
+    pub(super) tracked: BTreeMap<Fingerprint, Arc<Tracked>>,
     pub(super) last_round: Option<Timestamp>,
     pub(super) last_error: Option<String>,
+    /// When the whole history was last fetched and judged.
+    history_at: Option<Timestamp>,
 }
 
 /// What one round did.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Round {
     /// Series or entities judged.
     pub series: usize,
@@ -32,116 +45,258 @@ pub struct Round {
     pub anomalies: usize,
     /// Alerts that began, went on or ended.
     pub alerts: usize,
+    /// Series that could not be judged.
+    pub failed: usize,
+    /// Why the first of them could not.
+    pub first_failure: Option<String>,
 }
 
-type Outcome = (Fingerprint, Tracked, Happened);
+/// A series and what to judge of it.
+type Work = (Fingerprint, Option<Arc<Tracked>>, Group);
+/// What came of it; the text says why nothing did.
+type Outcome = Result<(Fingerprint, Tracked, Happened), String>;
 
 impl App {
-    /// Runs one round of `spec`: everything that is new up to `now`. A replay calls it with the times of the past.
+    /// Runs one round of `spec`: everything that is new up to `now`. What went wrong stays visible in its status. A replay
+    /// calls it with the times of the past.
     ///
     /// # Errors
-    /// [`EngineError`] when source or store fail; a series that cannot be judged is logged.
+    /// [`EngineError`] when source or store fail; a series that cannot be judged is counted.
     pub async fn watch_round(&self, spec: &DetectorSpec, now: Timestamp) -> Result<Round, EngineError> {
-        let watch = self.watch(&spec.name)?;
-        let mut watch = watch.lock().await;
-        // gather
-        let Some(range) = next_range(&watch, spec, now) else { return Ok(Round::default()) };
-        let fetched = self.source(&spec.source)?.fetch(&spec.query, range).await;
-        let samples = match fetched {
-            Ok(samples) => samples,
-            Err(SourceError::NoData { .. }) if !watch.tracked.is_empty() => Vec::new(),
-            Err(error) => {
-                watch.last_error = Some(error.to_string());
-                return Err(error.into());
+        let outcome = self.round(spec, now).await;
+        let mut watch = self.watch(&spec.name)?.lock().await;
+        match &outcome {
+            Ok(round) => {
+                watch.last_round = Some(now);
+                watch.last_error = round
+                    .first_failure
+                    .as_ref()
+                    .map(|first| format!("{} series cannot be judged, the first because of: {first}", round.failed));
             }
-        };
-        // compute
-        let tracked = std::mem::take(&mut watch.tracked);
-        let (owned, keep) = (spec.clone(), tracked.clone());
-        let computed = compute::run(move || judge_all(tracked, samples, &owned, range.end, now)).await;
-        let (outcomes, idle) = match computed {
-            Ok(computed) => computed,
-            Err(error) => {
-                watch.tracked = keep;
-                watch.last_error = Some(error.to_string());
-                return Err(error);
-            }
-        };
-        watch.tracked = idle;
-        // act
-        let mut round = Round::default();
-        for (fingerprint, mut tracked, happened) in outcomes {
-            round.series += 1;
-            round.points += happened.points;
-            round.anomalies += happened.anomalies.len();
-            round.alerts += happened.alerts.len();
-            let published = self.publish(spec, &mut tracked, happened, now).await;
-            watch.tracked.insert(fingerprint, tracked);
-            published?;
+            Err(error) => watch.last_error = Some(error.to_string()),
         }
-        watch.last_round = Some(now);
-        watch.last_error = None;
+        outcome
+    }
+
+    async fn round(&self, spec: &DetectorSpec, now: Timestamp) -> Result<Round, EngineError> {
+        // gather
+        let (known, history_at) = {
+            let watch = self.watch(&spec.name)?.lock().await;
+            (watch.tracked.clone(), watch.history_at)
+        };
+        let Some(range) = next_range(&known, spec, now) else { return Ok(Round::default()) };
+        let (groups, whole) = self.new_groups(spec, &known, range, (history_at, now)).await?;
+        let present: BTreeSet<Fingerprint> = groups.iter().map(|group| group.labels.fingerprint()).collect();
+        let mut work: Vec<Work> = groups
+            .into_iter()
+            .map(|group| {
+                let fingerprint = group.labels.fingerprint();
+                (fingerprint, known.get(&fingerprint).cloned(), group)
+            })
+            .collect();
+        let mut round = Round::default();
+        while !work.is_empty() {
+            // compute
+            let chunk: Vec<Work> = work.drain(..work.len().min(CHUNK)).collect();
+            let (owned, stopping) = (spec.clone(), self.stopping_token());
+            let outcomes = compute::run_long(move || judge_all(chunk, &owned, range.end, now, &stopping)).await?;
+            // act
+            for outcome in outcomes {
+                self.take_over(spec, outcome, &mut round, now).await?;
+            }
+            if self.is_stopping() {
+                return Err(interrupted(spec));
+            }
+        }
+        self.let_go(spec, &present, range.end, now).await?;
+        if whole {
+            self.watch(&spec.name)?.lock().await.history_at = Some(now);
+        }
         telemetry::scored(&spec.name, round.series, round.points, round.anomalies);
+        telemetry::scored_at(&spec.name, now.as_millisecond() as f64 / 1_000.0);
         debug!(detector = %spec.name, series = round.series, points = round.points, "judged {}", spec.name);
         Ok(round)
     }
+
+    /// The groups with samples in `range`, and whether their whole history is there: it is when something turns up that
+    /// is not followed yet.
+    async fn new_groups(
+        &self,
+        spec: &DetectorSpec,
+        known: &BTreeMap<Fingerprint, Arc<Tracked>>,
+        range: Range,
+        (history_at, now): (Option<Timestamp>, Timestamp),
+    ) -> Result<(Vec<Group>, bool), EngineError> {
+        let groups = group(self.samples(spec, range, !known.is_empty()).await?, &spec.entity_by);
+        let all = whole_history(spec, range.end)?;
+        if range.start <= all.start {
+            return Ok((groups, true));
+        }
+        let lately = history_at.is_some_and(|at| now.as_second() - at.as_second() < HISTORY_EVERY_SECS);
+        let follows =
+            |group: &&Group| known.get(&group.labels.fingerprint()).is_some_and(|tracked| tracked.has_all(group));
+        let new = groups.iter().filter(|group| !follows(group)).count();
+        if new == 0 || lately {
+            return Ok((groups, false));
+        }
+        info!(detector = %spec.name, new, "{new} series of {} are new: their history is fetched", spec.name);
+        Ok((group(self.samples(spec, all, true).await?, &spec.entity_by), true))
+    }
+
+    /// Samples of `range`, complete ones only; none is an answer once something is followed. Gives up at shutdown.
+    async fn samples(&self, spec: &DetectorSpec, range: Range, may_be_none: bool) -> Result<Vec<Samples>, EngineError> {
+        let source = self.source(&spec.source)?;
+        let fetched = tokio::select! {
+            fetched = source.fetch(&spec.query, range) => fetched,
+            () = self.stopped() => return Err(interrupted(spec)),
+        };
+        let samples = match fetched {
+            Ok(samples) => samples,
+            Err(SourceError::NoData { .. }) if may_be_none => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        if samples.iter().any(|samples| samples.partial) {
+            return Err(EngineError::Unavailable(format!(
+                "{} answered with partial data, which is neither judged nor learned from; it is asked again",
+                spec.source
+            )));
+        }
+        Ok(samples)
+    }
+
+    /// Publishes what was judged of one series and keeps its new state. When publishing fails the old state stays, so
+    /// that the same points are judged and published again.
+    async fn take_over(
+        &self,
+        spec: &DetectorSpec,
+        outcome: Outcome,
+        round: &mut Round,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let (fingerprint, mut tracked, happened) = match outcome {
+            Ok(judged) => judged,
+            Err(failure) => {
+                warn!(detector = %spec.name, "{failure}");
+                telemetry::rejected("unusable");
+                round.failed += 1;
+                round.first_failure.get_or_insert(failure);
+                return Ok(());
+            }
+        };
+        round.series += 1;
+        round.points += happened.points;
+        round.anomalies += happened.anomalies.len();
+        round.alerts += happened.alerts.len();
+        self.publish(spec, &mut tracked, happened, now).await?;
+        self.watch(&spec.name)?.lock().await.tracked.insert(fingerprint, Arc::new(tracked));
+        Ok(())
+    }
+
+    /// Resolves the alerts of series that have had no samples for [`grace_ms`], and forgets series that have had none
+    /// for the length of the history.
+    async fn let_go(
+        &self,
+        spec: &DetectorSpec,
+        present: &BTreeSet<Fingerprint>,
+        end: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let missing_ms = |one: &Tracked| one.last_at.map_or(i64::MAX, |at| end.as_millisecond() - at.as_millisecond());
+        let grace = grace_ms(spec.step);
+        let known: Vec<(Fingerprint, Arc<Tracked>)> = {
+            let watch = self.watch(&spec.name)?.lock().await;
+            watch.tracked.iter().map(|(fingerprint, one)| (*fingerprint, Arc::clone(one))).collect()
+        };
+        let gone = known.iter().filter(|(_, one)| one.firing().is_some() && missing_ms(one) > grace);
+        for (fingerprint, one) in gone {
+            let mut tracked = Tracked::clone(one);
+            let happened = tracked.vanish(end);
+            info!(detector = %spec.name, series = %tracked.name, "{} is gone: its alert is over", tracked.name);
+            self.publish(spec, &mut tracked, happened, now).await?;
+            self.watch(&spec.name)?.lock().await.tracked.insert(*fingerprint, Arc::new(tracked));
+        }
+        let forget = spec.history.as_millis().max(2 * grace);
+        let mut watch = self.watch(&spec.name)?.lock().await;
+        watch.tracked.retain(|fingerprint, one| present.contains(fingerprint) || missing_ms(one) <= forget);
+        Ok(())
+    }
 }
 
-/// From the first point that is not judged yet to the last that is complete; `None` when there is none.
-fn next_range(watch: &Watch, spec: &DetectorSpec, now: Timestamp) -> Option<Range> {
+/// How long a series may be without samples before it counts as gone: 15 minutes or 3 steps, whichever is longer.
+pub(super) const fn grace_ms(step: Step) -> i64 {
+    let steps = step.millis().saturating_mul(GRACE_STEPS);
+    if steps > LEAST_GRACE_MS { steps } else { LEAST_GRACE_MS }
+}
+
+fn interrupted(spec: &DetectorSpec) -> EngineError {
+    EngineError::Conflict(format!("the round of {} was interrupted by shutdown", spec.name))
+}
+
+/// From the last point that is judged to the last that is complete; `None` when there is none.
+///
+/// A series that is late by less than [`grace_ms`] still gets its points; one that stopped long ago does not make every
+/// round fetch all of its absence.
+fn next_range(known: &BTreeMap<Fingerprint, Arc<Tracked>>, spec: &DetectorSpec, now: Timestamp) -> Option<Range> {
     let step = spec.step.millis();
-    let aligned = |ms: i64| ms.div_euclid(step) * step;
-    let end = aligned(now.as_millisecond().saturating_sub(spec.delay.as_millis()));
-    let oldest = aligned(end.saturating_sub(spec.history.as_millis()));
-    // the newest of all: a series that stopped long ago must not make every round fetch all of its absence
-    let newest_known = watch.tracked.values().filter_map(|tracked| tracked.last_at).max();
-    let start = newest_known.map_or(oldest, |at| aligned(at.as_millisecond().saturating_add(step)).max(oldest));
-    if start > end {
+    let end = Timestamp::from_millisecond(last_complete_ms(spec, now)).ok()?;
+    let all = whole_history(spec, end).ok()?;
+    let judged = || known.values().filter_map(|tracked| tracked.last_at).map(Timestamp::as_millisecond);
+    let Some(newest) = judged().max() else { return Some(all) };
+    if newest >= end.as_millisecond() {
         return None;
     }
-    let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
-    Some(Range { start: time(start)?, end: time(end)?, step: spec.step })
+    let oldest = judged().filter(|at| newest - at <= grace_ms(spec.step)).min().unwrap_or(newest);
+    // from the last point judged, not the next: the rate of a counter needs its predecessor
+    let start = (oldest.div_euclid(step) * step).max(all.start.as_millisecond());
+    Some(Range { start: Timestamp::from_millisecond(start).ok()?, end, step: spec.step })
 }
 
-/// Judges every group in parallel; series without samples stay as they are, without memory of being gone for longer
-/// than the history.
+/// Time of the last point that is complete at `now`.
+pub(super) fn last_complete_ms(spec: &DetectorSpec, now: Timestamp) -> i64 {
+    let step = spec.step.millis();
+    now.as_millisecond().saturating_sub(spec.delay.as_millis()).div_euclid(step) * step
+}
+
+fn whole_history(spec: &DetectorSpec, end: Timestamp) -> Result<Range, EngineError> {
+    let history = SignedDuration::from_millis(spec.history.as_millis());
+    let step = spec.step.millis();
+    let start = end.saturating_sub(history).unwrap_or(Timestamp::UNIX_EPOCH).as_millisecond().div_euclid(step) * step;
+    let start = Timestamp::from_millisecond(start)
+        .map_err(|error| EngineError::Invalid(format!("history {}: {error}", spec.history)))?;
+    Ok(Range { start, end, step: spec.step })
+}
+
+/// Judges a chunk in parallel. A series whose judgement fails or panics stays as it was; the others go on. Series that
+/// are not begun when the service stops are left out.
 fn judge_all(
-    mut tracked: BTreeMap<Fingerprint, Tracked>,
-    samples: Vec<Samples>,
+    work: Vec<Work>,
     spec: &DetectorSpec,
     end: Timestamp,
     now: Timestamp,
-) -> (Vec<Outcome>, BTreeMap<Fingerprint, Tracked>) {
-    let partial = samples.iter().any(|samples| samples.partial);
-    if partial {
-        warn!(detector = %spec.name, "{} answered with partial data; it is judged in the next round", spec.source);
-        return (Vec::new(), tracked);
-    }
-    let work: Vec<(Fingerprint, Tracked, Group)> = group(samples, &spec.entity_by)
-        .into_iter()
-        .filter_map(|group| {
-            let fingerprint = group.labels.fingerprint();
-            let known = tracked.remove(&fingerprint).map(Ok);
-            match known.unwrap_or_else(|| Tracked::new(&group, spec.step, &spec.detect)) {
-                Ok(tracked) => Some((fingerprint, tracked, group)),
-                Err(error) => {
-                    warn!(detector = %spec.name, series = %group.name, %error, "cannot follow {}", group.name);
-                    None
-                }
+    stopping: &CancellationToken,
+) -> Vec<Outcome> {
+    work.into_par_iter()
+        .filter(|_| !stopping.is_cancelled())
+        .map(|(fingerprint, before, group)| {
+            match compute::contained(|| judge_one(before.as_deref(), &group, spec, end, now)) {
+                Ok(Ok((tracked, happened))) => Ok((fingerprint, tracked, happened)),
+                Ok(Err(error)) | Err(error) => Err(format!("{}: {error}", group.name)),
             }
         })
-        .collect();
-    let outcomes = work
-        .into_par_iter()
-        .map(|(fingerprint, mut tracked, group)| {
-            let happened = tracked.advance(&group, end, spec, now).unwrap_or_else(|error| {
-                warn!(detector = %spec.name, series = %group.name, %error, "cannot judge {}", group.name);
-                Happened::default()
-            });
-            (fingerprint, tracked, happened)
-        })
-        .collect();
-    let horizon = end.as_millisecond().saturating_sub(spec.history.as_millis());
-    tracked.retain(|_, one| one.last_at.is_some_and(|at| at.as_millisecond() >= horizon));
-    (outcomes, tracked)
+        .collect()
+}
+
+fn judge_one(
+    before: Option<&Tracked>,
+    group: &Group,
+    spec: &DetectorSpec,
+    end: Timestamp,
+    now: Timestamp,
+) -> Result<(Tracked, Happened), EngineError> {
+    let mut tracked = match before.filter(|one| one.has_all(group)) {
+        Some(known) => known.clone(),
+        None => Tracked::new(group, spec.step, &spec.detect)?,
+    };
+    let happened = tracked.advance(group, end, spec, now)?;
+    Ok((tracked, happened))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::ForestFile;
 use super::params::{IsolationForestParams, MOST_FEATURES};
-use super::tree::{Rows, Tree};
+use super::tree::{Rows, Term, Tree};
 
 /// Rows that are scored together, tree after tree: the block's path sums stay in the first cache.
 const BLOCK: usize = 512;
@@ -59,6 +59,7 @@ impl IsolationForest {
     ///
     /// # Errors
     /// [`ForestError::Shape`] without rows or features.
+    #[expect(clippy::needless_pass_by_value, reason = "views are small and go by value, as everywhere in ndarray")]
     pub fn fit(params: IsolationForestParams, rows: ArrayView2<'_, f64>) -> Result<Self, ForestError> {
         let (count, width) = rows.dim();
         let values: Vec<f64> = rows.iter().copied().collect();
@@ -124,6 +125,7 @@ impl IsolationForest {
     ///
     /// # Errors
     /// [`ForestError::Width`] when the rows have another number of features.
+    #[expect(clippy::needless_pass_by_value, reason = "views are small and go by value, as everywhere in ndarray")]
     pub fn score_batch(&self, rows: ArrayView2<'_, f64>) -> Result<Array1<f64>, ForestError> {
         self.check_width(rows.ncols())?;
         let width = self.features();
@@ -155,6 +157,7 @@ impl IsolationForest {
     pub fn attribute(&self, row: &[f64]) -> Result<Vec<f64>, ForestError> {
         self.check_width(row.len())?;
         let clean: Vec<f64> = row.iter().zip(&self.medians).map(|(v, m)| finite(*v, *m)).collect();
+        let offsets: Vec<f64> = clean.iter().zip(&self.medians).map(|(v, m)| v - m).collect();
         let mut shares = vec![0.0; self.features()];
         for tree in &self.trees {
             let (mut node, mut depth) = (0, 1.0);
@@ -162,7 +165,7 @@ impl IsolationForest {
                 let next = tree.step(node, &clean);
                 let (before, after) = (f64::from(tree.samples[node]), f64::from(tree.samples[next].max(1)));
                 let earned = (before.max(1.0) / after).ln().max(0.0) / depth;
-                credit(tree, node, earned, &mut shares);
+                credit(tree, node, earned, &offsets, &mut shares);
                 node = next;
                 depth += 1.0;
             }
@@ -227,15 +230,19 @@ fn medians(values: &[f64], width: usize) -> Vec<f64> {
         .collect()
 }
 
-fn credit(tree: &Tree, node: usize, earned: f64, shares: &mut [f64]) {
+/// Credits a split: an axis split's feature, or a hyperplane's features by how far each moved the row off the median.
+fn credit(tree: &Tree, node: usize, earned: f64, offsets: &[f64], shares: &mut [f64]) {
     let feature = tree.nodes[node].feature as usize;
     if tree.planes.is_empty() {
         shares[feature] += earned;
         return;
     }
     let plane = &tree.planes[feature];
+    let pull = |term: &Term| (term.weight * offsets[term.feature as usize]).abs().min(1e100);
+    let total: f64 = plane.iter().map(pull).sum();
     for term in plane {
-        shares[term.feature as usize] += earned / plane.len() as f64;
+        let share = if total > 0.0 { pull(term) / total } else { 1.0 / plane.len() as f64 };
+        shares[term.feature as usize] += earned * share;
     }
 }
 

@@ -13,6 +13,8 @@
 mod file;
 mod forest;
 mod params;
+#[cfg(test)]
+mod reference;
 mod tree;
 
 pub(in crate::detect) use forest::mix;

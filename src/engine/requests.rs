@@ -1,0 +1,306 @@
+//! What callers bring: their own series and alert facts in, judgements out. Nothing is remembered.
+//!
+//! Every function here works on the CPU pool and stops between two series when its caller no longer waits.
+
+use rayon::prelude::*;
+
+use super::stateless::{plan_capacity, score_prepared};
+use super::{App, EngineError, compute};
+use crate::capacity::{self, Limit, Plan};
+use crate::detect::{self, Scores};
+pub use crate::detect::{FalseAlarmBudget, Season, Watch};
+use crate::forecast::{self, Forecast, ModelChoice, Request};
+use crate::series::{self, HumanDuration, Labels, Samples, Step};
+use crate::severity::{AlertFacts, Assessment, Severity};
+use crate::source::file::{Prepared, SampleGroup};
+use crate::source::webhook::Notification;
+
+use super::enrich::Enriched;
+
+/// Most points of all series of one request together, the points of gaps included.
+pub const MAX_STEPS: usize = 1_000_000;
+
+/// A series that a caller brings: the samples of one metric, or of several metrics of one entity.
+#[derive(Debug, Clone)]
+pub struct Brought {
+    /// What it is called.
+    pub name: String,
+    /// The samples, one for each metric; at least one.
+    pub metrics: Vec<Samples>,
+    /// The step, or `None` to infer it.
+    pub step: Option<Step>,
+}
+
+/// How brought series are scored; `None` is the default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScoreOptions {
+    /// False alarms that are accepted.
+    pub false_alarms: Option<FalseAlarmBudget>,
+    /// Which side is unusual.
+    pub direction: Option<Watch>,
+    /// Which season is expected.
+    pub season: Option<Season>,
+}
+
+/// A brought series with its scores.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// The step, given or inferred.
+    pub step: Step,
+    /// The scores.
+    pub scores: Scores,
+    /// Names of metrics left out because they hold no number.
+    pub dropped: Vec<String>,
+}
+
+/// How far ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// This many steps.
+    Steps(usize),
+    /// This span of time, at least one step.
+    Span(HumanDuration),
+}
+
+/// How brought series are forecast.
+#[derive(Debug, Clone)]
+pub struct ForecastOptions {
+    /// How far ahead.
+    pub horizon: Ahead,
+    /// Coverage of the intervals, shares of one.
+    pub levels: Vec<f64>,
+    /// The model.
+    pub model: ModelChoice,
+    /// Seasons; `None` detects them.
+    pub seasons: Option<Vec<HumanDuration>>,
+}
+
+/// How brought usage is planned; `None` is the default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlanOptions {
+    /// How far ahead to look.
+    pub horizon: Option<HumanDuration>,
+    /// Time needed to carry out a change.
+    pub lead_time: Option<HumanDuration>,
+    /// Share of the limit below which usage shall stay after a change.
+    pub headroom: Option<f64>,
+}
+
+/// An alert that a caller wants judged.
+#[derive(Debug, Clone, Default)]
+pub struct Judgeable {
+    /// What is known of it.
+    pub facts: AlertFacts,
+    /// The severity it came with.
+    pub incoming: Option<Severity>,
+    /// Its labels, for the policy's floors.
+    pub labels: Labels,
+}
+
+/// One result for each series brought.
+pub type Each<T> = Vec<Result<T, EngineError>>;
+
+/// Scores every series, causally.
+///
+/// # Errors
+/// [`EngineError::Panicked`]; what is wrong with one series stands in its own result.
+pub async fn score(brought: Vec<Brought>, options: ScoreOptions) -> Result<Each<Judged>, EngineError> {
+    let settings = score_settings(options);
+    each(brought, move |prepared| {
+        let scores = score_prepared(&prepared, None, &settings)?;
+        Ok(Judged { step: prepared.entity.step(), scores, dropped: prepared.dropped })
+    })
+    .await
+}
+
+/// Forecasts every metric of every series.
+///
+/// # Errors
+/// [`EngineError::Panicked`]; what is wrong with one series stands in its own result.
+pub async fn forecast(brought: Vec<Brought>, options: ForecastOptions) -> Result<Each<Vec<Forecast>>, EngineError> {
+    each(brought, move |prepared| {
+        let metrics = prepared.entity.metrics().iter();
+        metrics
+            .map(|series| Ok(forecast::forecast(series, &forecast_request(series.step(), &options))?))
+            .collect::<Result<Vec<Forecast>, EngineError>>()
+    })
+    .await
+}
+
+/// Plans every series against its limit, seen from its last point.
+///
+/// # Errors
+/// [`EngineError::Capacity`] when an option is out of range; what is wrong with one series stands in its own result.
+pub async fn plan(brought: Vec<Brought>, limits: Vec<f64>, options: PlanOptions) -> Result<Each<Plan>, EngineError> {
+    let defaults = capacity::Settings::default();
+    let settings = capacity::Settings {
+        horizon: options.horizon.unwrap_or(defaults.horizon),
+        lead_time: options.lead_time.unwrap_or(defaults.lead_time),
+        headroom: options.headroom.unwrap_or(defaults.headroom),
+        ..defaults
+    };
+    settings.validate()?;
+    let limits: Vec<Limit<'static>> = limits.into_iter().map(Limit::Constant).collect();
+    each_numbered(brought, move |index, prepared| {
+        let [used] = prepared.entity.metrics() else {
+            return Err(EngineError::Invalid("capacity needs one metric, got several; bring each alone".to_owned()));
+        };
+        let limit =
+            limits.get(index).copied().ok_or_else(|| EngineError::Invalid("the limit is missing".to_owned()))?;
+        plan_capacity(used, limit, &settings, used.time_at(used.len() - 1))
+    })
+    .await
+}
+
+/// Unix numbers of one series as milliseconds. Seconds, milliseconds, microseconds or nanoseconds: the unit follows from
+/// the median magnitude (below 1e11, 1e14, 1e17), as it does in files.
+#[must_use]
+pub fn unix_millis(numbers: &[f64]) -> Vec<i64> {
+    let mut magnitudes: Vec<f64> = numbers.iter().map(|number| number.abs()).collect();
+    let middle = magnitudes.len() / 2;
+    let median = if magnitudes.is_empty() { 0.0 } else { *magnitudes.select_nth_unstable_by(middle, f64::total_cmp).1 };
+    let factor = match median {
+        seconds if seconds < 1e11 => 1e3,
+        millis if millis < 1e14 => 1.0,
+        micros if micros < 1e17 => 1e-3,
+        _ => 1e-6,
+    };
+    numbers.iter().map(|number| (number * factor).round() as i64).collect()
+}
+
+impl App {
+    /// Judges alerts by the severity model and policy in use.
+    ///
+    /// # Errors
+    /// [`EngineError::Panicked`].
+    pub async fn classify(&self, alerts: Vec<Judgeable>) -> Result<Vec<Assessment>, EngineError> {
+        let (model, policy) = (self.severity_model(), self.settings().severity.clone());
+        compute::run(move || {
+            let judge = |one: &Judgeable| model.assess(&one.facts, one.incoming, &one.labels, &policy);
+            alerts.par_iter().map(judge).collect()
+        })
+        .await
+    }
+
+    /// Reads the body of a webhook and enriches what it tells of; see [`App::enrich`].
+    ///
+    /// # Errors
+    /// [`EngineError::Webhook`] when the body is no such webhook; [`EngineError::Store`] when it cannot be recorded.
+    pub async fn enrich_body(
+        &self,
+        body: impl AsRef<[u8]> + Send + 'static,
+        now: jiff::Timestamp,
+    ) -> Result<Enriched, EngineError> {
+        let notification = compute::run(move || Notification::parse(body.as_ref())).await??;
+        self.enrich(&notification, now).await
+    }
+}
+
+fn score_settings(options: ScoreOptions) -> detect::Settings {
+    let defaults = detect::Settings::default();
+    detect::Settings {
+        false_alarms: options.false_alarms.unwrap_or(defaults.false_alarms),
+        direction: options.direction.unwrap_or(defaults.direction),
+        season: options.season.unwrap_or(defaults.season),
+        ..defaults
+    }
+}
+
+fn forecast_request(step: Step, options: &ForecastOptions) -> Request {
+    let steps_of = |span: &HumanDuration| step.per_secs(span.as_secs_f64());
+    let horizon_steps = match options.horizon {
+        Ahead::Steps(steps) => steps,
+        Ahead::Span(span) => steps_of(&span).max(1),
+    };
+    let seasons = options.seasons.as_ref();
+    Request {
+        horizon_steps,
+        levels: options.levels.clone(),
+        model: options.model,
+        seasons: seasons.map(|seasons| seasons.iter().map(steps_of).filter(|steps| *steps >= 2).collect()),
+        paths: 0,
+        seed: 42,
+    }
+}
+
+async fn each<T: Send + 'static>(
+    brought: Vec<Brought>,
+    work: impl Fn(Prepared) -> Result<T, EngineError> + Send + Sync + 'static,
+) -> Result<Each<T>, EngineError> {
+    each_numbered(brought, move |_, prepared| work(prepared)).await
+}
+
+/// Cleans every series, then works on all in parallel; a panic of one is the failure of that one.
+async fn each_numbered<T: Send + 'static>(
+    brought: Vec<Brought>,
+    work: impl Fn(usize, Prepared) -> Result<T, EngineError> + Send + Sync + 'static,
+) -> Result<Each<T>, EngineError> {
+    compute::run_while_wanted(move |wanted| {
+        let prepared = prepare_all(brought);
+        let one = |(index, prepared): (usize, Result<Prepared, EngineError>)| {
+            if !wanted.is_wanted() {
+                return Err(EngineError::Conflict("nobody waits for the answer any more".to_owned()));
+            }
+            let prepared = prepared?;
+            compute::contained(|| work(index, prepared))?
+        };
+        prepared.into_par_iter().enumerate().map(one).collect()
+    })
+    .await
+}
+
+/// Cleans every series. Their grids share one budget of points, so that two points far apart cannot fill the memory.
+fn prepare_all(brought: Vec<Brought>) -> Each<Prepared> {
+    let mut left = MAX_STEPS;
+    let one = |brought: Brought| {
+        let metrics = brought.metrics.len().max(1);
+        let settings = series::Settings { max_steps: left / metrics, ..series::Settings::default() };
+        let group = SampleGroup { name: brought.name, metrics: brought.metrics };
+        let prepared = group.prepare(brought.step, &settings)?;
+        left = left.saturating_sub(prepared.slots.len().saturating_mul(metrics));
+        Ok(prepared)
+    };
+    brought.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::Sample;
+
+    fn brought(times_ms: &[i64], step: Option<Step>) -> Brought {
+        let points = times_ms.iter().map(|time_ms| Sample { time_ms: *time_ms, value: *time_ms as f64 }).collect();
+        Brought { name: "s".to_owned(), metrics: vec![Samples::gauge("s", points)], step }
+    }
+
+    #[test]
+    fn the_unit_of_unix_numbers_follows_from_their_magnitude() {
+        let want = vec![1_750_000_000_000, 1_750_000_060_000];
+        assert_eq!(unix_millis(&[1.75e9, 1.750_000_06e9]), want);
+        assert_eq!(unix_millis(&[1.75e12, 1.750_000_06e12]), want);
+        assert_eq!(unix_millis(&[1.75e15, 1.750_000_06e15]), want);
+        assert_eq!(unix_millis(&[1.75e18, 1.750_000_06e18]), want);
+        assert_eq!(unix_millis(&[0.0, 60.0]), [0, 60_000]);
+        assert!(unix_millis(&[]).is_empty());
+    }
+
+    #[test]
+    fn two_points_far_apart_do_not_fill_the_memory() {
+        let second = Step::from_secs(1);
+        let far = brought(&[0, 900_000 * 1_000], second);
+        let prepared = prepare_all(vec![far.clone(), far.clone(), brought(&[0, 1_000], second)]);
+        assert!(prepared[0].is_ok());
+        let error = prepared[1].as_ref().expect_err("the budget is spent").to_string();
+        assert!(error.contains("more than the limit"), "{error}");
+        assert!(prepared[2].is_ok(), "a short one still fits");
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_one_series_does_not_touch_the_others() {
+        let minutes: Vec<i64> = (0..50).map(|minute| minute * 60_000).collect();
+        let scored = score(vec![brought(&minutes, None), brought(&[], None)], ScoreOptions::default()).await;
+        let scored = scored.expect("no panic");
+        assert_eq!(scored[0].as_ref().expect("scored").scores.points.len(), 50);
+        assert!(matches!(scored[1], Err(EngineError::Series(_))));
+    }
+}

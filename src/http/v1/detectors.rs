@@ -1,0 +1,220 @@
+//! Detectors, what they follow and what they found.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::AppState;
+use super::super::error::{ApiError, ErrorBody};
+use super::super::extract::Params;
+use super::super::openapi::ReadFailures;
+use super::answer::{self, map_of};
+use super::score::ScoredPoint;
+use crate::engine::{ChartPoint, SeriesSummary, WatchStatus};
+use crate::series::Unit;
+
+/// How far back anomalies are listed by default.
+const SINCE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(detectors)).routes(routes!(anomalies)).routes(routes!(series))
+}
+
+/// The detectors.
+#[derive(Debug, Serialize, ToSchema)]
+struct Detectors {
+    /// One for each in the configuration.
+    detectors: Vec<DetectorOut>,
+}
+
+/// How a detector is doing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Detector)]
+struct DetectorOut {
+    /// Its name.
+    #[schema(example = "api-latency")]
+    name: String,
+    /// Its source.
+    #[schema(example = "prod")]
+    source: String,
+    /// Its query.
+    query: String,
+    /// Time between two points, seconds.
+    #[schema(example = 60.0)]
+    step_s: f64,
+    /// Series or entities followed.
+    series: usize,
+    /// How many of them fire now.
+    firing: usize,
+    /// Mean confidence of its judgements, 0 to 1.
+    confidence: f64,
+    /// When it last went well.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_round: Option<Timestamp>,
+    /// Why it did not go well since.
+    last_error: Option<String>,
+}
+
+/// What a detector found.
+#[derive(Debug, Serialize, ToSchema)]
+struct Anomalies {
+    /// The anomalous points, latest first.
+    anomalies: Vec<Anomaly>,
+}
+
+/// An anomalous point.
+#[derive(Debug, Serialize, ToSchema)]
+struct Anomaly {
+    /// Name of the series or entity.
+    series: String,
+    /// The judgement.
+    point: ScoredPoint,
+}
+
+/// The series that are followed.
+#[derive(Debug, Serialize, ToSchema)]
+struct FollowedSeries {
+    /// One for each series or entity.
+    series: Vec<Followed>,
+}
+
+/// A series or entity that a detector follows.
+#[derive(Debug, Serialize, ToSchema)]
+struct Followed {
+    /// The detector.
+    #[schema(example = "api-latency")]
+    detector: String,
+    /// Its name.
+    name: String,
+    /// Its labels.
+    labels: BTreeMap<String, String>,
+    /// Unit of its values.
+    #[schema(value_type = String, example = "seconds")]
+    unit: Unit,
+    /// Its metrics; one for a plain series.
+    metrics: Vec<String>,
+    /// Whether its alert fires now.
+    firing: bool,
+    /// Recent points, oldest first.
+    points: Vec<FollowedPoint>,
+}
+
+/// A point of a followed series.
+#[derive(Debug, Serialize, ToSchema)]
+struct FollowedPoint {
+    /// Time.
+    #[schema(value_type = String, format = DateTime)]
+    t: Timestamp,
+    /// The value; `null` when it was missing.
+    value: Option<f64>,
+    /// What was expected.
+    expected: f64,
+    /// Lower end of the expected band.
+    lower: f64,
+    /// Upper end of the expected band.
+    upper: f64,
+    /// Score; 1 is the boundary.
+    score: f64,
+    /// Whether it was anomalous.
+    is_anomaly: bool,
+}
+
+/// Detectors
+#[utoipa::path(get, path = "/api/v1/detectors", tag = "watch",
+    responses((status = 200, description = "How each is doing.", body = Detectors), ReadFailures))]
+async fn detectors(State(state): State<AppState>, params: Params) -> Result<Json<Detectors>, ApiError> {
+    params.finish()?;
+    let statuses = state.app.watch_statuses().await;
+    Ok(Json(Detectors { detectors: statuses.into_iter().map(DetectorOut::from).collect() }))
+}
+
+/// What a detector found
+#[utoipa::path(get, path = "/api/v1/detectors/{name}/anomalies", tag = "watch",
+    params(
+        ("name" = String, Path, description = "The name of the detector."),
+        ("since" = Option<String>, Query, description = "From when on, RFC 3339; default 7 days ago."),
+        ("limit" = Option<usize>, Query, description = "How many, 1 to 1000; default 100.")),
+    responses((status = 200, description = "Its anomalies.", body = Anomalies),
+        (status = 404, description = "There is no such detector.", body = ErrorBody), ReadFailures))]
+async fn anomalies(
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    mut params: Params,
+) -> Result<Json<Anomalies>, ApiError> {
+    let now = state.now();
+    let since = params.time("since")?.unwrap_or_else(|| now.saturating_sub(SINCE).unwrap_or(now));
+    let limit = params.limit(100, 1_000)?;
+    params.finish()?;
+    let records = state.app.anomalies(&name, since, limit).await?.into_iter();
+    let one = |record: crate::engine::listings::AnomalyRecord| Anomaly {
+        point: ScoredPoint::new(&record.point, true),
+        series: record.series,
+    };
+    Ok(Json(Anomalies { anomalies: records.map(one).collect() }))
+}
+
+/// Series that are followed
+#[utoipa::path(get, path = "/api/v1/series", tag = "watch",
+    params(
+        ("detector" = Option<String>, Query, description = "Only of this detector."),
+        ("points" = Option<usize>, Query, description = "How many recent points of each, at most 2016; default 0.")),
+    responses((status = 200, description = "The series.", body = FollowedSeries), ReadFailures))]
+async fn series(State(state): State<AppState>, mut params: Params) -> Result<Response, ApiError> {
+    let detector: Option<String> = params.take("detector")?;
+    let points = params.take::<usize>("points")?.unwrap_or(0).min(2_016);
+    params.finish()?;
+    let all = state.app.followed(points).await.into_iter();
+    let wanted = all.filter(|one| detector.as_ref().is_none_or(|detector| one.detector == *detector));
+    answer::large(FollowedSeries { series: wanted.map(Followed::from).collect() }).await
+}
+
+impl From<WatchStatus> for DetectorOut {
+    fn from(status: WatchStatus) -> Self {
+        Self {
+            name: status.name,
+            source: status.source,
+            query: status.query,
+            step_s: status.step_s,
+            series: status.series,
+            firing: status.firing,
+            confidence: status.confidence,
+            last_round: status.last_round,
+            last_error: status.last_error,
+        }
+    }
+}
+
+impl From<SeriesSummary> for Followed {
+    fn from(one: SeriesSummary) -> Self {
+        Self {
+            detector: one.detector,
+            name: one.name,
+            labels: map_of(&one.labels),
+            unit: one.unit,
+            metrics: one.metrics,
+            firing: one.firing,
+            points: one.recent.into_iter().map(FollowedPoint::from).collect(),
+        }
+    }
+}
+
+impl From<ChartPoint> for FollowedPoint {
+    fn from(point: ChartPoint) -> Self {
+        Self {
+            t: point.at,
+            value: point.value.is_finite().then_some(point.value),
+            expected: point.expected,
+            lower: point.lower,
+            upper: point.upper,
+            score: point.score,
+            is_anomaly: point.is_anomaly,
+        }
+    }
+}

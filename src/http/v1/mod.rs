@@ -1,0 +1,38 @@
+//! Version 1 of the API, a file for each group of routes.
+
+mod alert_shapes;
+mod alerts;
+mod answer;
+mod brought;
+mod capacity;
+mod classify;
+mod detectors;
+mod enrich;
+mod events;
+mod forecast;
+mod incidents;
+mod models;
+mod outbox;
+mod points;
+mod score;
+mod verdicts;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use super::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(score::router())
+        .merge(forecast::router())
+        .merge(capacity::router())
+        .merge(classify::router())
+        .merge(enrich::router())
+        .merge(alerts::router())
+        .merge(incidents::router())
+        .merge(verdicts::router())
+        .merge(events::router())
+        .merge(detectors::router())
+        .merge(models::router())
+        .merge(outbox::router())
+}

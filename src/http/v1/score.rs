@@ -1,0 +1,200 @@
+//! `POST /api/v1/score`: anomaly scores for the caller's own series.
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::AppState;
+use super::super::error::ApiError;
+use super::super::extract::Body;
+use super::super::openapi::BodyFailures;
+use super::answer::{self, SeriesError};
+use super::brought::{SeriesIn, SeriesList};
+use crate::detect::PointScore;
+use crate::engine::requests::{self, FalseAlarmBudget, Judged, ScoreOptions, Season, Watch};
+use crate::series::Unit;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(score))
+}
+
+/// Series to score.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ScoreRequest {
+    /// 1 to 1,000 series.
+    #[schema(value_type = Vec<SeriesIn>)]
+    series: SeriesList,
+    /// How they are scored.
+    #[serde(default)]
+    options: Options,
+}
+
+/// How series are scored.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ScoreOptions)]
+struct Options {
+    /// False alarms that are accepted for one series: `1 per week` (default), `2 per day`, `0.5 per month`.
+    #[schema(value_type = Option<String>, example = "1 per week")]
+    false_alarms: Option<FalseAlarmBudget>,
+    /// Which side is unusual: `both` (default), `above`, `below`.
+    #[schema(value_type = Option<String>, example = "both")]
+    direction: Option<Watch>,
+    /// Shortest season: `auto` (default), `none`, or a duration such as `12h`.
+    #[schema(value_type = Option<String>, example = "auto")]
+    season: Option<Season>,
+    /// Answer only the last so many points of each series; all of them are learned from.
+    last: Option<usize>,
+    /// Whether reasons and attribution are wanted; default yes.
+    explain: Option<bool>,
+}
+
+/// Scores, in the order of the request.
+#[derive(Debug, Serialize, ToSchema)]
+struct ScoreResponse {
+    /// One result for each series.
+    series: Vec<ScoredSeries>,
+}
+
+/// A series with its scores, or why it has none.
+#[derive(Debug, Serialize, ToSchema)]
+struct ScoredSeries {
+    /// Its id.
+    #[schema(example = "api-latency")]
+    id: String,
+    /// Unit of values and bands.
+    #[schema(value_type = String, example = "seconds")]
+    unit: Unit,
+    /// The decision boundary: a point is anomalous when its `p_value` is at most this.
+    #[schema(example = 0.0001)]
+    p_star: Option<f64>,
+    /// Time between two points, seconds.
+    #[schema(example = 60.0)]
+    step_s: Option<f64>,
+    /// Metrics left out because they hold no number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
+    /// One judgement for each point of the grid, in time order; gaps are points with `imputed`.
+    points: Vec<ScoredPoint>,
+    /// Why it has no scores; absent when it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<SeriesError>,
+}
+
+/// The judgement of one point. At every time only the points up to it were used.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ScoredPoint {
+    /// Time.
+    #[schema(value_type = String, format = DateTime, example = "2026-06-01T00:00:00Z")]
+    pub(super) t: jiff::Timestamp,
+    /// The value; `null` when it was missing. For an entity, of its most unusual metric.
+    #[schema(example = 0.93)]
+    pub(super) value: Option<f64>,
+    /// What was expected.
+    #[schema(example = 0.2)]
+    pub(super) expected: f64,
+    /// Lower end of the expected band.
+    #[schema(example = 0.1)]
+    pub(super) lower: f64,
+    /// Upper end of the expected band.
+    #[schema(example = 0.3)]
+    pub(super) upper: f64,
+    /// Probability of something at least as unusual, under the series' own history.
+    #[schema(example = 0.000_001)]
+    pub(super) p_value: f64,
+    /// `ln p / ln p*`: 1 is the boundary, 2 is a probability squared.
+    #[schema(example = 1.5)]
+    pub(super) score: f64,
+    /// Whether the score reached 1.
+    pub(super) is_anomaly: bool,
+    /// `above`, `below` or `within` the band.
+    #[schema(example = "above")]
+    pub(super) direction: &'static str,
+    /// How far the judgement can be trusted, 0 (no history yet) to 1.
+    #[schema(example = 1.0)]
+    pub(super) confidence: f64,
+    /// Whether the value was missing.
+    pub(super) imputed: bool,
+    /// Why, most important first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["above_expected", "sudden_change"]))]
+    pub(super) reasons: Option<Vec<&'static str>>,
+    /// Share of each feature or metric, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!({"residual": 0.7, "change": 0.3}))]
+    pub(super) attribution: Option<BTreeMap<String, f64>>,
+}
+
+/// Score series
+///
+/// Stateless: your own series in, anomaly scores out, nothing remembered. Each point is judged with the points before it
+/// only. A series that cannot be scored has `error` instead of points; when none can, the answer is 422.
+///
+/// At most 1,000 series and 1,000,000 points in a request, gaps counted; points far apart with a short step count as
+/// long as their gap. All but the last points of a long history can be kept out of the answer with `options.last`.
+#[utoipa::path(post, path = "/api/v1/score", tag = "judge", request_body = ScoreRequest,
+    responses((status = 200, description = "Scores, in the order of the request.", body = ScoreResponse), BodyFailures))]
+async fn score(Body(request): Body<ScoreRequest>) -> Result<Response, ApiError> {
+    let ScoreRequest { series, options } = request;
+    let brought = series.without_limits()?.into_brought()?;
+    let ids = brought.iter().map(|one| one.name.clone()).collect();
+    let score =
+        ScoreOptions { false_alarms: options.false_alarms, direction: options.direction, season: options.season };
+    let results = requests::score(brought, score).await?;
+    let (last, explain) = (options.last.unwrap_or(usize::MAX), options.explain.unwrap_or(true));
+    let series = answer::each(ids, results, |id, judged| scored(id, &judged, last, explain), failed)?;
+    answer::large(ScoreResponse { series }).await
+}
+
+fn scored(id: String, judged: &Judged, last: usize, explain: bool) -> ScoredSeries {
+    let scores = &judged.scores;
+    let from = scores.points.len().saturating_sub(last);
+    ScoredSeries {
+        id,
+        unit: scores.unit,
+        p_star: Some(scores.p_star),
+        step_s: Some(judged.step.secs_f64()),
+        left_out: judged.dropped.clone(),
+        points: scores.points.iter().skip(from).map(|point| ScoredPoint::new(point, explain)).collect(),
+        error: None,
+    }
+}
+
+fn failed(id: String, error: SeriesError) -> ScoredSeries {
+    ScoredSeries {
+        id,
+        unit: Unit::None,
+        p_star: None,
+        step_s: None,
+        left_out: Vec::new(),
+        points: Vec::new(),
+        error: Some(error),
+    }
+}
+
+impl ScoredPoint {
+    /// A judgement as it is written.
+    pub(super) fn new(point: &PointScore, explain: bool) -> Self {
+        let shares = || point.attribution.iter().map(|part| (part.feature.clone(), part.share)).collect();
+        Self {
+            t: point.at,
+            value: (!point.imputed).then_some(point.value),
+            expected: point.expected,
+            lower: point.lower,
+            upper: point.upper,
+            p_value: point.p_value,
+            score: point.score,
+            is_anomaly: point.is_anomaly,
+            direction: point.direction.as_str(),
+            confidence: point.confidence,
+            imputed: point.imputed,
+            reasons: explain.then(|| point.reasons.iter().map(|reason| reason.as_str()).collect()),
+            attribution: explain.then(shares),
+        }
+    }
+}
