@@ -11,7 +11,7 @@ use super::show::{
 };
 use super::{advice, alert_list};
 use crate::capacity::Outlook;
-use crate::engine::{OpenIncident, Overview, Resource, WatchStatus, clock};
+use crate::engine::{OpenIncident, Overview, Resource, WatchStatus};
 
 /// Ended alerts shown here.
 const RECENT: usize = 20;
@@ -23,8 +23,8 @@ const ADVICE: usize = 12;
 const INCIDENTS: usize = 20;
 
 pub(super) async fn page(State(service): State<AppState>) -> Result<Markup, PageError> {
-    let overview = service.app.overview(clock::now()).await?;
-    Ok(render(&overview, None))
+    let overview = service.app.overview(service.now()).await?;
+    Ok(render(&overview, service.report.as_deref()))
 }
 
 /// The page; `report` are lines of plain text that stand at its top.
