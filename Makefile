@@ -18,7 +18,7 @@ help: ## this text
 
 .PHONY: demo
 demo: ## build, then watch bundled data and show it on http://127.0.0.1:7878
-	$(CARGO) run --locked --release -- demo
+	$(CARGO) run --locked --profile demo -- demo
 
 .PHONY: build
 build: ## the binary, optimised, at target/release/tidewatch

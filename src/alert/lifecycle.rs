@@ -17,11 +17,14 @@ pub struct Settings {
     pub immediate_score: f64,
     /// Ordinary points in a row that end an alert, at least 1. Default 6.
     pub resolving_points: usize,
+    /// Points judged with less confidence than this, 0 to 1, are scored and shown but wake nobody. Default 0.5, which a
+    /// new series reaches after some 250 points.
+    pub min_confidence: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { firing_points: 2, window_points: 3, immediate_score: 3.0, resolving_points: 6 }
+        Self { firing_points: 2, window_points: 3, immediate_score: 3.0, resolving_points: 6, min_confidence: 0.5 }
     }
 }
 

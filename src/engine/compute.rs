@@ -4,14 +4,19 @@
 //! [`run`] is for requests, [`run_long`] for rounds and batches. The system shares the cores between them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::EngineError;
 use crate::telemetry;
+
+/// The pool for rounds and batches; `None` when its threads cannot be started, and then there is one pool.
+static LONG: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    let named = |index| format!("tidewatch-long-{index}");
+    rayon::ThreadPoolBuilder::new().thread_name(named).build().ok()
+});
 
 /// Runs `work` on the CPU pool for requests and waits for it without blocking the runtime.
 ///
@@ -55,7 +60,7 @@ async fn on<T: Send + 'static>(
 }
 
 /// Runs `work`; a panic inside becomes an error.
-fn contained<T>(work: impl FnOnce() -> T) -> Result<T, EngineError> {
+pub(super) fn contained<T>(work: impl FnOnce() -> T) -> Result<T, EngineError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| EngineError::Panicked(panic_text(payload.as_ref())))
 }
 

@@ -241,6 +241,9 @@ impl Tracked {
         if point.is_anomaly {
             happened.anomalies.push(point.clone());
         }
+        if point.confidence < spec.lifecycle.min_confidence {
+            return;
+        }
         let transition = self.lifecycle.observe(point, &spec.lifecycle);
         match transition {
             Transition::Quiet | Transition::Pending { .. } => return,

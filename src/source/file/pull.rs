@@ -15,10 +15,11 @@ const MAX_QUERY: usize = 4_096;
 /// Largest compiled pattern of a matcher, bytes.
 const MAX_PATTERN: usize = 1 << 20;
 
-/// CSV and Parquet files, asked with a selector: `name`, `name{label="value"}` or `{file=~"web-.*"}`.
+/// CSV and Parquet files, asked with a selector: `name`, `name{label="value"}` or `{instance=~"web-.*"}`.
 ///
 /// A series of a file has the labels `__name__` (its column; a single column called `value` has the file's name, as does
-/// every series of a long file), `file` (the file's name without extensions) and, in a long file, `series`. The bare name
+/// every series of a long file) and `file` (the file's name without extensions), with `series` in a long file; a file of
+/// several metrics is one thing and has `instance` (the file's name) instead of `file`. The bare name
 /// of a selector may hold `*` and is compared with `__name__`. Matchers are `=`, `!=`, `=~`, `!~`; patterns match whole
 /// values. Values at the times of the files between `start` and `end` of the range are returned as they are; the files are
 /// read anew for each query.
@@ -144,11 +145,11 @@ fn stem_of(input: &FileInput) -> String {
 }
 
 fn labels_of(metric: &Samples, stem: &str, layout: Layout) -> Labels {
-    let labels = Labels::new().with("file", stem);
+    let (labels, name) = (Labels::new(), metric.name.as_str());
     match layout {
-        Layout::Long => labels.with("__name__", stem).with("series", metric.name.as_str()),
-        Layout::WideSingle => labels.with("__name__", metric.name.as_str()),
-        Layout::WideEntity => labels.with("__name__", metric.name.as_str()).with("instance", stem),
+        Layout::Long => labels.with("file", stem).with("__name__", stem).with("series", name),
+        Layout::WideSingle => labels.with("file", stem).with("__name__", name),
+        Layout::WideEntity => labels.with("instance", stem).with("__name__", name),
     }
 }
 
