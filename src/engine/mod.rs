@@ -23,6 +23,8 @@ mod plan;
 mod publish;
 pub mod requests;
 mod retrain;
+#[cfg(test)]
+mod scenarios;
 mod schedule;
 mod settings;
 mod stateless;
