@@ -4,14 +4,19 @@
 //! [`run`] is for requests, [`run_long`] for rounds and batches. The system shares the cores between them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::EngineError;
 use crate::telemetry;
+
+/// The pool for rounds and batches; the common pool stands in when the system has no threads left for it.
+static LONG: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    let pool = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("rounds-{index}")).build();
+    pool.inspect_err(|error| tracing::warn!(%error, "no pool for rounds, they share that of requests")).ok()
+});
 
 /// Runs `work` on the CPU pool for requests and waits for it without blocking the runtime.
 ///
@@ -55,10 +60,14 @@ async fn on<T: Send + 'static>(
 }
 
 /// Runs `work`; a panic inside becomes an error.
-fn contained<T>(work: impl FnOnce() -> T) -> Result<T, EngineError> {
+///
+/// # Errors
+/// [`EngineError::Panicked`].
+pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, EngineError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| EngineError::Panicked(panic_text(payload.as_ref())))
 }
 
+/// What a panic said.
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned())
