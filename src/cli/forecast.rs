@@ -141,6 +141,6 @@ mod tests {
 
     #[test]
     fn levels_become_shares_ascending_and_each_once() {
-        assert_eq!(shares(&[95.0, 80.0, 95.0]), vec![0.8, 0.95]);
+        assert_eq!(shares(&[95.0, 80.0, 95.0]), [0.8, 0.95]);
     }
 }

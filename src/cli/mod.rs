@@ -19,9 +19,11 @@ mod output;
 mod panics;
 mod parse;
 mod progress;
+mod report;
 mod score;
 mod serve;
 mod train;
+mod truth;
 
 pub use args::{Cli, Command};
 pub use exit::{Outcome, exit_code_of, text_of};

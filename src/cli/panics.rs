@@ -9,7 +9,7 @@ use tracing::{debug, error};
 /// Replaces the hook that prints a backtrace. A panic in this program is logged as an error, one in a library, which its
 /// caller contains, at debug.
 pub(super) fn install_hook() {
-    set_hook(Box::new(|info| log(info)));
+    set_hook(Box::new(log));
 }
 
 /// Runs a command; a panic that nobody contained is an error that asks for a report.

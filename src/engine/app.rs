@@ -287,7 +287,8 @@ impl App {
         configured.or(only).cloned()
     }
 
-    pub(super) fn mark_ready(&self, detector: &str) {
+    /// Notes that `detector` had its first round.
+    pub fn mark_ready(&self, detector: &str) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(detector);
     }
 

@@ -572,10 +572,10 @@ fn a_forecast_follows_its_contract() {
     assert_eq!(column(&text, "timestamp"), expected);
     let of = |name: &str| numbers(&text, name);
     let (mean, wide, narrow) = (of("mean"), (of("lo-95"), of("hi-95")), (of("lo-80"), of("hi-80")));
-    for i in 0..48 {
-        assert!(wide.0[i] <= narrow.0[i] && narrow.0[i] <= mean[i], "step {i}");
-        assert!(mean[i] <= narrow.1[i] && narrow.1[i] <= wide.1[i], "step {i}");
-        assert!((mean[i] - wave(400 + i)).abs() < 10.0, "step {i}: {} for {}", mean[i], wave(400 + i));
+    for (i, mean) in mean.into_iter().enumerate() {
+        let ascending = [wide.0[i], narrow.0[i], mean, narrow.1[i], wide.1[i]];
+        assert!(ascending.is_sorted(), "step {i}: {ascending:?}");
+        assert!((mean - wave(400 + i)).abs() < 10.0, "step {i}: {mean} for {}", wave(400 + i));
     }
     assert_eq!(good(dir.path(), &["forecast", "web.csv", "--horizon", "2d"]), text);
 }
@@ -945,7 +945,7 @@ fn odd_files_are_no_obstacle() {
         ("infinite.csv", hours(100, |i| if i == 60 { f64::INFINITY } else { wave(i) })),
         ("tiny.csv", hours(100, |i| wave(i) * 1e-300)),
         ("two.csv", hours(2, wave)),
-        ("repeated.csv", hours(100, |i| wave(i)).replace("2024-01-02", "2024-01-01")),
+        ("repeated.csv", hours(100, wave).replace("2024-01-02", "2024-01-01")),
     ];
     for (name, content) in &odd {
         let dir = directory(&[(name, content.clone())]);
@@ -1070,7 +1070,8 @@ fn notes_of_one_kind_are_not_endless() {
 
 // ---------------------------------------------------------------------------------------------- open data
 
-/// With `TIDEWATCH_DATASETS` set to a folder of `<set>/series/*.csv.gz`, the smallest files of each set are scored.
+/// With `TIDEWATCH_DATASETS` set to a folder of `<set>/series/*.csv.gz`, the smallest files of each set are scored; files
+/// above 200 kB take minutes in a build for tests.
 #[test]
 fn open_data_sets_are_scored_row_by_row() {
     let Some(root) = std::env::var_os("TIDEWATCH_DATASETS") else { return };
@@ -1081,7 +1082,7 @@ fn open_data_sets_are_scored_row_by_row() {
         for entry in entries.map(|entry| entry.expect("an entry")) {
             files.insert(entry.metadata().expect("a size").len(), entry.path());
         }
-        for path in files.values().take(3) {
+        for (_, path) in files.range(..200_000).take(3) {
             let scores = good(dir.path(), &["score", &path.to_string_lossy(), "-q"]);
             let input = gunzip(path);
             assert_eq!(column(&scores, "timestamp"), column(&input, "timestamp"), "{}", path.display());

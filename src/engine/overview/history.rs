@@ -23,12 +23,12 @@ impl App {
         span: HumanDuration,
         until: Timestamp,
     ) -> Vec<Series> {
-        let samples = self.samples(source, query, step, span, until).await;
+        let samples = self.plotted_samples(source, query, step, span, until).await;
         compute::run(move || clean(samples, step, None)).await.unwrap_or_default()
     }
 
     /// The same as it was pulled.
-    pub(super) async fn samples(
+    pub(super) async fn plotted_samples(
         &self,
         source: &str,
         query: &str,

@@ -34,8 +34,6 @@ pub struct Overview {
     pub configured: Configured,
     /// How every detector is doing.
     pub detectors: Vec<WatchStatus>,
-    /// Detectors without a first round yet.
-    pub not_ready: Vec<String>,
     /// Alerts that fire, worst first.
     pub firing: Vec<Alert>,
     /// Alerts that ended last, newest start first.
@@ -109,7 +107,6 @@ impl App {
         Ok(Overview {
             configured,
             detectors: self.watch_statuses().await,
-            not_ready: self.not_ready(),
             incidents,
             firing,
             resolved,

@@ -77,7 +77,7 @@ impl App {
         }
         let span =
             HumanDuration::from(Duration::from_millis(last.at.as_millisecond().abs_diff(first.at.as_millisecond())));
-        let samples = self.samples(&spec.source, &spec.query, spec.step, span, last.at).await;
+        let samples = self.plotted_samples(&spec.source, &spec.query, spec.step, span, last.at).await;
         let (labels, entity_by, step) = (summary.labels.clone(), spec.entity_by.clone(), spec.step);
         let computed = compute::run(move || {
             let groups = group(samples, &entity_by);

@@ -20,14 +20,15 @@ pub(super) fn card(advice: &Advice) -> Markup {
     }
 }
 
-/// Everything about a recommendation, with its patch.
-pub(super) fn whole(recommendation: &Recommendation) -> Markup {
+/// Everything about a recommendation, with its patch; evidence that is `told` already is left out.
+pub(super) fn whole(recommendation: &Recommendation, told: &[String]) -> Markup {
+    let news: Vec<&String> = recommendation.because.iter().filter(|one| !told.contains(one)).collect();
     html! {
         p { (foreign(&recommendation.text)) }
         (facts(recommendation))
-        @if !recommendation.because.is_empty() {
+        @if !news.is_empty() {
             h3 { "Because" }
-            ul { @for sentence in &recommendation.because { li { (foreign(sentence)) } } }
+            ul { @for sentence in news { li { (foreign(sentence)) } } }
         }
         @if let Some(patch) = &recommendation.patch {
             h3 { "Kubernetes patch" }

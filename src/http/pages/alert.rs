@@ -9,14 +9,14 @@ use super::alert_list::{self, address};
 use super::error::PageError;
 use super::plot::MOST_POINTS;
 use super::series::{self, plots};
-use super::series_plot::around;
+use super::series_plot::{around, part};
 use super::shell::{Section, document_with_plots};
 use super::show::{
-    against_band, bar, counted, exhaustion_words, foreign, foreign_link, foreign_short, percent, quantity,
-    reason_words, seconds_between, severity, span, state, time, unit_of, visible, words,
+    against_band, bar, counted, exhaustion_words, foreign, foreign_heading, foreign_link, foreign_short, percent,
+    quantity, reason_words, seconds_between, severity, span, state, time, unit_of, visible, words,
 };
 use crate::alert::{Alert, Origin};
-use crate::engine::{SeriesView, compute};
+use crate::engine::{ChartPoint, SeriesView, compute};
 use crate::series::{Fingerprint, Series};
 use crate::severity::{Assessment, Severity, SeverityReason};
 
@@ -68,13 +68,13 @@ fn render(shown: &Shown) -> Markup {
     let title = alert.title();
     let body = html! {
         p.badges { (severity(alert.assessment.as_ref().map(|a| a.severity))) " " (state(alert.state)) }
-        h1 { (foreign(&title)) }
+        h1 { (foreign_heading(&title)) }
         @if let Some(summary) = alert.annotations.get("summary") { p.lead { (foreign(summary)) } }
         (facts(alert))
         @if let Some(view) = &shown.series {
             section aria-labelledby="plot" {
                 h2 id="plot" { "The series" }
-                (plots(view, &shown.metrics, Some(around(alert))))
+                (plot_around(alert, view, &shown.metrics))
                 p { a href=(series::address(&view.summary.detector, view.fingerprint)) { "All of this series" } }
             }
         }
@@ -102,6 +102,14 @@ fn render(shown: &Shown) -> Markup {
     document_with_plots(&visible(&title, 80), Section::Alerts, &body)
 }
 
+/// The plots of the series behind an alert, at the time of the alert.
+fn plot_around(alert: &Alert, view: &SeriesView, metrics: &[Series]) -> Markup {
+    let [from, to] = around(alert);
+    let points: Vec<ChartPoint> = view.summary.recent.iter().filter(|p| (from..=to).contains(&p.at)).copied().collect();
+    let metrics: Vec<Series> = metrics.iter().filter_map(|metric| part(metric, [from, to])).collect();
+    plots(&points, &metrics, view)
+}
+
 fn facts(alert: &Alert) -> Markup {
     let known = &alert.enrichment;
     let since = known.since.unwrap_or(alert.starts_at);
@@ -113,7 +121,7 @@ fn facts(alert: &Alert) -> Markup {
                 tr { th scope="row" { "since" } td { (time(since)) @if since != alert.starts_at { span.muted { ", fired " (time(alert.starts_at)) } } } }
                 @match alert.ends_at {
                     Some(end) => tr { th scope="row" { "ended" } td { (time(end)) ", after " (span(seconds_between(since, end))) } },
-                    None => tr { th scope="row" { "last seen" } td { (time(alert.updated_at)) ", after " (span(seconds_between(since, alert.updated_at))) } },
+                    None => tr { th scope="row" { "last seen" } td { (time(alert.updated_at)) ", " (span(seconds_between(since, alert.updated_at))) " so far" } },
                 }
                 @if let Some(said) = against_band(alert) { tr { th scope="row" { "value" } td { strong { (said) } } } }
                 @if let Some(far) = how_far(alert) { tr { th scope="row" { "how far" } td { (far) } } }
@@ -224,10 +232,10 @@ fn past(shown: &Shown) -> Markup {
                         tbody {
                             @for one in &known.similar {
                                 tr {
-                                    td.wide { a href={ "/alerts/" (one.fingerprint) "?at=" (one.starts_at.as_millisecond()) } { (foreign_short(&one.title)) } }
-                                    td.number { (percent(one.similarity)) }
-                                    td.nowrap { (time(one.starts_at)) }
-                                    td.nowrap { @match one.duration_minutes { Some(minutes) => (span(minutes * 60.0)), None => "still firing" } }
+                                    td.wide data-label="Alert" { a href={ "/alerts/" (one.fingerprint) "?at=" (one.starts_at.as_millisecond()) } { (foreign_short(&one.title)) } }
+                                    td.number data-label="Labels in common" { (percent(one.similarity)) }
+                                    td.nowrap data-label="Began" { (time(one.starts_at)) }
+                                    td.nowrap data-label="Lasted" { @match one.duration_minutes { Some(minutes) => (span(minutes * 60.0)), None => "still firing" } }
                                 }
                             }
                         }

@@ -56,12 +56,12 @@ fn row(alert: &Alert) -> Markup {
     let end = alert.ends_at.unwrap_or(alert.updated_at);
     html! {
         tr {
-            td { (severity(alert.assessment.as_ref().map(|a| a.severity))) }
-            td { (state(alert.state)) }
-            td.wide { a href=(address(alert)) { (foreign_short(&alert.title())) } }
-            td.nowrap { (time(since)) }
-            td.nowrap { (span(seconds_between(since, end))) }
-            td.wide { @if let Some(said) = against_band(alert) { (said) } @else { span.muted { "not known" } } }
+            td data-label="Severity" { (severity(alert.assessment.as_ref().map(|a| a.severity))) }
+            td data-label="State" { (state(alert.state)) }
+            td.wide data-label="Alert" { a href=(address(alert)) { (foreign_short(&alert.title())) } }
+            td.nowrap data-label="Since" { (time(since)) }
+            td.nowrap data-label="Lasted" { (span(seconds_between(since, end))) }
+            td.wide data-label="Value" { @if let Some(said) = against_band(alert) { (said) } @else { span.muted { "not known" } } }
         }
     }
 }

@@ -8,7 +8,9 @@ use super::error::PageError;
 use super::overview::resource_table;
 use super::plot::figure;
 use super::shell::{Section, document, document_with_plots};
-use super::show::{bar, distance, exhaustion_words, foreign, percent, quantity, time, time_or, visible};
+use super::show::{
+    bar, distance, exhaustion_words, foreign, foreign_heading, percent, quantity, time, time_or, visible,
+};
 use super::{advice, alert, capacity_plot};
 use crate::engine::{Resource, compute};
 use crate::series::{Fingerprint, Series};
@@ -72,7 +74,7 @@ fn render(resource: &Resource, history: Option<&Series>) -> Markup {
     let exhaustion = &resource.exhaustion;
     let within = &exhaustion.probability_within;
     let body = html! {
-        h1 { (foreign(&resource.series)) }
+        h1 { (foreign_heading(&resource.series)) }
         p.lead { "Runs out: " (exhaustion_words(exhaustion)) "." }
         (facts(resource))
         @if resource.fan.is_some() || history.is_some() {
@@ -115,7 +117,7 @@ fn render(resource: &Resource, history: Option<&Series>) -> Markup {
         section aria-labelledby="advice" {
             h2 id="advice" { "Recommendation" }
             @match &resource.recommendation {
-                Some(recommendation) => (advice::whole(recommendation)),
+                Some(recommendation) => (advice::whole(recommendation, &resource.because)),
                 None => p.empty { "Nothing needs doing." },
             }
         }

@@ -1,6 +1,7 @@
 //! Forecasts that scheduled batches made.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use axum::extract::{Path, State};
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use super::error::PageError;
 use super::forecast_plot;
 use super::plot::figure;
 use super::shell::{Section, document_with_plots};
-use super::show::{foreign, foreign_short, in_url, quantity, span, time, visible, words};
+use super::show::{foreign, foreign_heading, foreign_short, in_url, quantity, span, time, visible, words};
 use crate::engine::{ForecastCurve, compute};
 use crate::forecast::Because;
 use crate::series::Series;
@@ -27,10 +28,8 @@ pub(super) async fn list(State(service): State<AppState>) -> Result<Markup, Page
     let configured = service.app.settings().forecasts.len();
     let mut histories: BTreeMap<(String, Timestamp), Vec<Series>> = BTreeMap::new();
     for curve in curves.iter().take(PLOTTED) {
-        let key = (curve.job.clone(), curve.start);
-        if !histories.contains_key(&key) {
-            let series = service.app.forecast_history(&curve.job, curve.start).await;
-            histories.insert(key, series);
+        if let Entry::Vacant(place) = histories.entry((curve.job.clone(), curve.start)) {
+            place.insert(service.app.forecast_history(&curve.job, curve.start).await);
         }
     }
     Ok(compute::run(move || render_list(&curves, &histories, configured)).await?)
@@ -81,12 +80,12 @@ fn table(curves: &[ForecastCurve]) -> Markup {
                 tbody {
                     @for curve in curves.iter().take(MOST) {
                         tr {
-                            td.wide { a href={ "/forecasts/" (in_url(&curve.id)) } { (foreign_short(&curve.series)) } }
-                            td { (foreign_short(&curve.job)) }
-                            td { (words(&visible(&curve.model, 40))) }
-                            td.nowrap { (time(curve.created_at)) }
-                            td.nowrap { (time(end(curve))) }
-                            td.number { (quantity(curve.unit, curve.mean.last().copied().unwrap_or(f64::NAN))) }
+                            td.wide data-label="Series" { a href={ "/forecasts/" (in_url(&curve.id)) } { (foreign_short(&curve.series)) } }
+                            td data-label="Forecast" { (foreign_short(&curve.job)) }
+                            td data-label="Model" { (words(&visible(&curve.model, 40))) }
+                            td.nowrap data-label="Made" { (time(curve.created_at)) }
+                            td.nowrap data-label="Ends" { (time(end(curve))) }
+                            td.number data-label="Then" { (quantity(curve.unit, curve.mean.last().copied().unwrap_or(f64::NAN))) }
                         }
                     }
                 }
@@ -104,7 +103,7 @@ pub(super) async fn page(State(service): State<AppState>, Path(id): Path<String>
 
 fn render(curve: &ForecastCurve, history: &[Series]) -> Markup {
     let body = html! {
-        h1 { (foreign(&curve.series)) }
+        h1 { (foreign_heading(&curve.series)) }
         (figure("forecast", &html! { "What was observed, the forecast and its intervals" },
             &forecast_plot::forecast(curve, before(curve, history).as_ref())))
         table.facts {

@@ -11,7 +11,7 @@ use super::show::{
 };
 use super::{advice, alert_list};
 use crate::capacity::Outlook;
-use crate::engine::{OpenIncident, Overview, Resource, WatchStatus, clock};
+use crate::engine::{OpenIncident, Overview, Resource, WatchStatus};
 
 /// Ended alerts shown here.
 const RECENT: usize = 20;
@@ -23,8 +23,8 @@ const ADVICE: usize = 12;
 const INCIDENTS: usize = 20;
 
 pub(super) async fn page(State(service): State<AppState>) -> Result<Markup, PageError> {
-    let overview = service.app.overview(clock::now()).await?;
-    Ok(render(&overview, None))
+    let overview = service.app.overview(service.now()).await?;
+    Ok(render(&overview, service.report.as_deref()))
 }
 
 /// The page; `report` are lines of plain text that stand at its top.
@@ -43,7 +43,7 @@ pub(super) fn render(overview: &Overview, report: Option<&str>) -> Markup {
             @if overview.firing.is_empty() { (nothing_fires(overview)) }
             @else { (alert_list::table("Alerts that fire, worst first", &overview.firing, alert_list::MOST, "")) }
         }
-        @if !overview.incidents.is_empty() { (incidents(&overview.incidents)) }
+        (incidents(&overview.incidents))
         section aria-labelledby="advice" {
             h2 id="advice" { "Recommendations" }
             (recommendations(overview))
@@ -70,6 +70,7 @@ pub(super) fn render(overview: &Overview, report: Option<&str>) -> Markup {
 fn headline(overview: &Overview) -> Markup {
     let series: usize = overview.detectors.iter().map(|one| one.series).sum();
     let healthy = overview.detectors.iter().filter(|one| one.last_error.is_none()).count();
+    let starting = starting(overview);
     let next = overview.resources.first().filter(|one| one.exhaustion.outlook != Outlook::NeverAtThisRate);
     let next = next.filter(|one| one.exhaustion.p50.is_some() || one.exhaustion.outlook == Outlook::AlreadyExhausted);
     html! {
@@ -90,10 +91,15 @@ fn headline(overview: &Overview) -> Markup {
             div {
                 dt { "Healthy detectors" }
                 dd { (healthy) " of " (overview.detectors.len()) }
-                dd.note { @if overview.not_ready.is_empty() { "all have had a round" } @else { (overview.not_ready.len()) " still starting" } }
+                dd.note { @if starting == 0 { "all have had a round" } @else { (starting) " still starting" } }
             }
         }
     }
+}
+
+/// Detectors without a first round yet.
+fn starting(overview: &Overview) -> usize {
+    overview.detectors.iter().filter(|one| one.last_round.is_none()).count()
 }
 
 fn next_date(resource: &Resource) -> Markup {
@@ -146,8 +152,8 @@ fn nothing_fires(overview: &Overview) -> Markup {
                 " (a name, a source, a query and a step), check it with " code { "tidewatch check-config" }
                 " and restart the service."
             }
-        } @else if !overview.not_ready.is_empty() {
-            p.empty { "Nothing fires yet; " (overview.not_ready.len()) " of " (overview.configured.detectors) " detectors are still at their first round." }
+        } @else if starting(overview) > 0 {
+            p.empty { "Nothing fires yet; " (starting(overview)) " of " (overview.configured.detectors) " detectors are still at their first round." }
         } @else {
             p.empty { "Nothing fires." }
         }
@@ -157,7 +163,12 @@ fn nothing_fires(overview: &Overview) -> Markup {
     }
 }
 
+/// Incidents of several alerts; one of a single alert says nothing that the alert does not.
 fn incidents(open: &[OpenIncident]) -> Markup {
+    let open: Vec<&OpenIncident> = open.iter().filter(|one| one.alerts.len() > 1).collect();
+    if open.is_empty() {
+        return html! {};
+    }
     html! {
         section aria-labelledby="incidents" {
             h2 id="incidents" { "Open incidents" }
@@ -222,13 +233,13 @@ pub(super) fn resource_table(caption: &str, resources: &[Resource], most: usize)
                 tbody {
                     @for one in resources.iter().take(most) {
                         tr {
-                            td.wide { a href=(resource_address(one)) { (foreign_short(&one.series)) } }
-                            td { (foreign_short(&one.watch)) }
-                            td.number { (super::show::quantity(one.unit, one.used)) }
-                            td.number { (super::show::quantity(one.unit, one.limit)) }
-                            td.number { (percent(one.used / one.limit)) }
-                            td.wide { (runs_out(one)) }
-                            td.number { (percent(one.exhaustion.probability_within.d30)) }
+                            td.wide data-label="Resource" { a href=(resource_address(one)) { (foreign_short(&one.series)) } }
+                            td data-label="Watch" { (foreign_short(&one.watch)) }
+                            td.number data-label="Used" { (super::show::quantity(one.unit, one.used)) }
+                            td.number data-label="Limit" { (super::show::quantity(one.unit, one.limit)) }
+                            td.number data-label="Full" { (percent(one.used / one.limit)) }
+                            td.wide data-label="Runs out" { (runs_out(one)) }
+                            td.number data-label="Within 30 d" { (percent(one.exhaustion.probability_within.d30)) }
                         }
                     }
                 }
@@ -267,18 +278,44 @@ fn detectors(overview: &Overview) -> Markup {
                     tbody {
                         @for one in &overview.detectors {
                             tr {
-                                td { a href={ "/series?detector=" (in_url(&one.name)) } { (foreign_short(&one.name)) } }
-                                td { (foreign_short(&one.source)) }
-                                td.number { (one.series) }
-                                td.number { (one.firing) }
-                                td.number { (percent(one.confidence)) }
-                                td.nowrap { (time_or(one.last_round, "none yet")) }
-                                td { @if one.last_error.is_some() { span class="badge error" { "failing" } } @else if one.last_round.is_some() { "healthy" } @else { "starting" } }
+                                td data-label="Detector" { a href={ "/series?detector=" (in_url(&one.name)) } { (foreign_short(&one.name)) } }
+                                td data-label="Source" { (foreign_short(&one.source)) }
+                                td.number data-label="Series" { (one.series) }
+                                td.number data-label="Firing" { (one.firing) }
+                                td.number data-label="Confidence" { (percent(one.confidence)) }
+                                td.nowrap data-label="Last round" { (time_or(one.last_round, "none yet")) }
+                                td data-label="State" { @if one.last_error.is_some() { span class="badge error" { "failing" } } @else if one.last_round.is_some() { "healthy" } @else { "starting" } }
                             }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Configured;
+
+    #[test]
+    fn a_report_stands_at_the_top_line_by_line_as_text() {
+        let overview = Overview {
+            configured: Configured::default(),
+            detectors: Vec::new(),
+            firing: Vec::new(),
+            resolved: Vec::new(),
+            incidents: Vec::new(),
+            resources: Vec::new(),
+            advice: Vec::new(),
+            deliveries: Vec::new(),
+            undelivered: Vec::new(),
+        };
+        let page = render(&overview, Some("found 7 of 8\n\n<b>missed</b> 1")).into_string();
+        assert!(page.contains("<p><bdi>found 7 of 8</bdi></p><p><bdi>&lt;b&gt;missed&lt;/b&gt; 1</bdi></p>"), "{page}");
+        let (report, tiles) = (page.find("class=\"report\""), page.find("class=\"tiles\""));
+        assert!(report < tiles && report.is_some(), "it comes before the numbers");
+        assert!(!render(&overview, None).into_string().contains("class=\"report\""));
     }
 }

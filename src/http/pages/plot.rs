@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
 use plotly::common::{DashType, Fill, Font, HoverInfo, Label, Line, Mode, Orientation, Title};
 use plotly::layout::{
-    Annotation, Axis, AxisType, HoverMode, Legend, Margin, RangeMode, Shape, ShapeLayer, ShapeLine, ShapeType,
+    Annotation, Axis, AxisType, HoverMode, Legend, Margin, ModeBar, RangeMode, Shape, ShapeLayer, ShapeLine, ShapeType,
 };
 use plotly::{Configuration, Layout, Plot, Scatter};
 
@@ -223,7 +223,8 @@ pub(super) fn layout(height: usize) -> Layout {
         .paper_background_color(CLEAR)
         .plot_background_color(CLEAR)
         .font(Font::new().color("--ink").size(12))
-        .margin(Margin::new().left(56).right(12).top(12).bottom(36))
+        .margin(Margin::new().left(56).right(12).top(34).bottom(36))
+        .mode_bar(ModeBar::new().background_color(CLEAR).color("--muted").active_color("--link"))
         .hover_mode(HoverMode::XUnified)
         .hover_label(Label::new().background_color("--card").border_color("--line"))
         .legend(

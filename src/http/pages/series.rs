@@ -8,10 +8,10 @@ use super::super::AppState;
 use super::error::PageError;
 use super::plot::{MOST_POINTS, figure};
 use super::shell::{Section, document, document_with_plots};
-use super::show::{foreign, foreign_short, in_url, percent, quantity, span, sparkline, time_or};
+use super::show::{foreign, foreign_heading, foreign_short, in_url, percent, quantity, span, sparkline, time_or};
 use super::{alert_list, series_plot};
 use crate::engine::{ChartPoint, SeriesSummary, SeriesView, compute};
-use crate::series::{Fingerprint, Series, Unit};
+use crate::series::{Fingerprint, Series};
 
 /// Most series in the list.
 const MOST: usize = 500;
@@ -83,21 +83,21 @@ fn row(one: &SeriesSummary) -> Markup {
     let last = one.recent.last();
     html! {
         tr {
-            td.wide { a href=(address(&one.detector, one.labels.fingerprint())) { (foreign_short(&one.name)) } }
-            td { (foreign_short(&one.detector)) }
-            td { (sparkline(&recent)) }
-            td.number {
+            td.wide data-label="Series" { a href=(address(&one.detector, one.labels.fingerprint())) { (foreign_short(&one.name)) } }
+            td data-label="Detector" { (foreign_short(&one.detector)) }
+            td data-label="Recent" { (sparkline(&recent)) }
+            td.number data-label="Value" {
                 @if entity { span.muted { (one.metrics.len()) " metrics" } }
                 @else { (last.map_or_else(|| "unknown".to_owned(), |point| quantity(one.unit, point.value))) }
             }
-            td.nowrap {
+            td.nowrap data-label="Expected" {
                 @match last.filter(|point| !entity && point.lower.is_finite() && point.upper.is_finite()) {
                     Some(point) => { (one.unit.format(point.lower)) " to " (one.unit.format(point.upper)) },
                     None => span.muted { "–" },
                 }
             }
-            td.number { @if let Some(point) = last { (format!("{:.2}", point.score)) } @else { span.muted { "–" } } }
-            td {
+            td.number data-label="Score" { @if let Some(point) = last { (format!("{:.2}", point.score)) } @else { span.muted { "–" } } }
+            td data-label="State" {
                 @if one.firing { span class="badge firing" { "firing" } }
                 @else if last.is_some_and(|point| point.is_anomaly) { span class="badge warning" { "anomalous" } }
                 @else { "ordinary" }
@@ -124,9 +124,9 @@ pub(super) async fn page(
 fn render(view: &SeriesView, metrics: &[Series]) -> Markup {
     let summary = &view.summary;
     let body = html! {
-        h1 { (foreign(&summary.name)) }
+        h1 { (foreign_heading(&summary.name)) }
         (facts(view))
-        (plots(view, metrics, None))
+        (plots(&summary.recent, metrics, view))
         section aria-labelledby="alerts" {
             h2 id="alerts" { "Its alerts" }
             @if view.alerts.is_empty() { p.empty { "It has never fired, as far as is kept." } }
@@ -137,33 +137,30 @@ fn render(view: &SeriesView, metrics: &[Series]) -> Markup {
     document_with_plots(&super::show::visible(&summary.name, 80), Section::Series, &body)
 }
 
-/// The plots of a series: value, band and score; of an entity: score and metrics.
-pub(super) fn plots(view: &SeriesView, metrics: &[Series], shown: Option<[i64; 2]>) -> Markup {
-    let summary = &view.summary;
-    if summary.recent.is_empty() {
+/// The plots of a series: value, band and score of `points`; of an entity: score and metrics.
+pub(super) fn plots(points: &[ChartPoint], metrics: &[Series], view: &SeriesView) -> Markup {
+    if points.is_empty() {
         return html! {
-            p.empty { "There are no recent points to plot: after a restart they come back with the next rounds." }
+            p.empty { "The points of this time are not in memory: they are kept for a while only, and not over a restart." }
         };
     }
+    if view.summary.metrics.len() < 2 {
+        let caption = html! {
+            "Value against what was expected, crosses mark anomalies; below, the anomaly score, where the dashed line at 1 "
+            "is the boundary. Shaded: its alert fired."
+        };
+        return figure("values", &caption, &series_plot::with_band(points, view.summary.unit, &view.alerts));
+    }
+    let caption = html! { "Anomaly score; the dashed line at 1 is the boundary. Shaded: its alert fired." };
     html! {
-        @if summary.metrics.len() > 1 {
-            (figure("score", &html! { "Anomaly score; the dashed line at 1 is the boundary. Shaded: its alert fired." },
-                &series_plot::score_only(&summary.recent, &view.alerts, shown)))
-            @if metrics.is_empty() { p.muted { "Its metrics cannot be plotted now: the source gave no answer in time." } }
-            @for (index, metric) in metrics.iter().enumerate() {
-                (figure(&format!("metric-{index}"), &html! { (foreign_short(metric.name())) }, &series_plot::metric(metric, &view.alerts, shown)))
-            }
-        } @else {
-            (figure("values", &html! {
-                    "Value against what was expected, crosses mark anomalies; below, the anomaly score, where the dashed line at 1 is the boundary. Shaded: its alert fired."
-                },
-                &series_plot::with_band(&summary.recent, unit_of(summary), &view.alerts, shown)))
+        (figure("score", &caption, &series_plot::score_only(points, &view.alerts)))
+        @if metrics.is_empty() {
+            p.muted { "Its metrics cannot be plotted now: the source gave no answer in time." }
+        }
+        @for (index, metric) in metrics.iter().enumerate() {
+            (figure(&format!("metric-{index}"), &foreign_short(metric.name()), &series_plot::metric(metric, &view.alerts)))
         }
     }
-}
-
-fn unit_of(summary: &SeriesSummary) -> Unit {
-    summary.unit
 }
 
 fn facts(view: &SeriesView) -> Markup {

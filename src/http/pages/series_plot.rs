@@ -1,6 +1,6 @@
 //! A series against what was expected, and its score.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plotly::Plot;
 use plotly::common::{Marker, MarkerSymbol, Mode};
 use plotly::layout::{Axis, Shape};
@@ -14,7 +14,7 @@ use crate::engine::ChartPoint;
 use crate::series::{Series, Unit};
 
 /// Value, expected line, band, anomalies and spans of alerts above; the score with its boundary below.
-pub(super) fn with_band(points: &[ChartPoint], unit: Unit, alerts: &[Alert], view: Option<[i64; 2]>) -> Plot {
+pub(super) fn with_band(points: &[ChartPoint], unit: Unit, alerts: &[Alert]) -> Plot {
     let numbers = |pick: fn(&ChartPoint) -> f64| points.iter().map(pick).collect::<Vec<f64>>();
     let (values, expected) = (numbers(|p| p.value), numbers(|p| p.expected));
     let scale = Scale::of(unit, values.iter().chain(&expected).copied());
@@ -44,7 +44,7 @@ pub(super) fn with_band(points: &[ChartPoint], unit: Unit, alerts: &[Alert], vie
         score_line(points, &x).y_axis("y2"),
     ];
     let layout = layout(520)
-        .x_axis(ranged(time_axis().anchor("y2"), view))
+        .x_axis(ranged(time_axis().anchor("y2"), points.first().map(|p| p.at), points.last().map(|p| p.at)))
         .y_axis(axis(scale.name()).domain(&[0.36, 1.0]))
         .y_axis2(axis_from_zero("score").domain(&[0.0, 0.26]))
         .shapes(marks(points, alerts, "y2"));
@@ -52,17 +52,17 @@ pub(super) fn with_band(points: &[ChartPoint], unit: Unit, alerts: &[Alert], vie
 }
 
 /// The score alone, for what has no single value.
-pub(super) fn score_only(points: &[ChartPoint], alerts: &[Alert], view: Option<[i64; 2]>) -> Plot {
+pub(super) fn score_only(points: &[ChartPoint], alerts: &[Alert]) -> Plot {
     let x: Vec<i64> = points.iter().map(|point| millis(point.at)).collect();
     let layout = layout(300)
-        .x_axis(ranged(time_axis(), view))
+        .x_axis(ranged(time_axis(), points.first().map(|p| p.at), points.last().map(|p| p.at)))
         .y_axis(axis_from_zero("score"))
         .shapes(marks(points, alerts, "y"));
     plot(vec![score_line(points, &x)], layout)
 }
 
 /// One metric over time, with spans of alerts.
-pub(super) fn metric(series: &Series, alerts: &[Alert], view: Option<[i64; 2]>) -> Plot {
+pub(super) fn metric(series: &Series, alerts: &[Alert]) -> Plot {
     let kept = thin(series.values(), MOST_POINTS);
     let value = |index: &usize| series.values().get(*index).copied().unwrap_or(f64::NAN);
     let unit = if series.unit() == Unit::None { Unit::from_metric_name(series.name()) } else { series.unit() };
@@ -74,21 +74,35 @@ pub(super) fn metric(series: &Series, alerts: &[Alert], view: Option<[i64; 2]>) 
         .text_array(kept.iter().map(|index| scale.text(value(index))).collect())
         .hover_template("%{text}");
     let shapes = spans(alerts, series.start(), series.end());
-    plot(vec![shown], layout(210).x_axis(ranged(time_axis(), view)).y_axis(axis(scale.name())).shapes(shapes))
+    plot(
+        vec![shown],
+        layout(210)
+            .x_axis(ranged(time_axis(), Some(series.start()), Some(series.end())))
+            .y_axis(axis(scale.name()))
+            .shapes(shapes),
+    )
 }
 
-/// From a day before an alert to a quarter of a day after it: what its page shows first.
-pub(super) fn around(alert: &Alert) -> [i64; 2] {
-    const DAY_MS: i64 = 86_400_000;
+/// From a day before an alert to a quarter of a day after it: what its page shows.
+pub(super) fn around(alert: &Alert) -> [Timestamp; 2] {
     let since = alert.enrichment.since.unwrap_or(alert.starts_at).min(alert.starts_at);
     let end = alert.ends_at.unwrap_or(alert.updated_at).max(alert.starts_at);
-    [millis(since).saturating_sub(DAY_MS), millis(end).saturating_add(DAY_MS / 4)]
+    let from = since.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    [from, end.saturating_add(SignedDuration::from_hours(6)).unwrap_or(Timestamp::MAX)]
 }
 
-fn ranged(axis: Axis, view: Option<[i64; 2]>) -> Axis {
-    match view {
-        Some([from, to]) => axis.range(vec![from, to]),
-        None => axis,
+/// The part of `series` between two times; `None` when there is nothing.
+pub(super) fn part(series: &Series, [from, to]: [Timestamp; 2]) -> Option<Series> {
+    let after = (0..series.len()).take_while(|&index| series.time_at(index) <= to).count();
+    let before = (0..after).take_while(|&index| series.time_at(index) < from).count();
+    (after > before).then(|| series.head(after).tail(after - before))
+}
+
+/// Exactly the time of the data: marks at its ends must not widen it.
+fn ranged(axis: Axis, from: Option<Timestamp>, to: Option<Timestamp>) -> Axis {
+    match (from, to) {
+        (Some(from), Some(to)) if from < to => axis.range(vec![millis(from), millis(to)]),
+        _ => axis,
     }
 }
 

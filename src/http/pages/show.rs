@@ -82,6 +82,11 @@ pub(super) fn foreign(text: &str) -> Markup {
     html! { bdi { (visible(text, LONG)) } }
 }
 
+/// The same for the heading of a page, at most 300 characters.
+pub(super) fn foreign_heading(text: &str) -> Markup {
+    html! { bdi { (visible(text, 300)) } }
+}
+
 /// The same for lists, at most 160 characters.
 pub(super) fn foreign_short(text: &str) -> Markup {
     html! { bdi { (visible(text, SHORT)) } }
@@ -164,7 +169,7 @@ pub(super) fn bar(share: f64, class: &str) -> Markup {
 pub(super) fn sparkline(values: &[f64]) -> Markup {
     let finite = || values.iter().copied().filter(|value| value.is_finite());
     let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    if !(low <= high) || values.len() < 2 {
+    if finite().next().is_none() || values.len() < 2 {
         return PreEscaped(String::new());
     }
     let height = if high > low { high - low } else { 1.0 };
@@ -233,7 +238,7 @@ pub(super) fn exhaustion_words(exhaustion: &Exhaustion) -> String {
         (Outlook::AlreadyExhausted, ..) => "the limit is reached already".to_owned(),
         (Outlook::NeverAtThisRate, ..) => "never at this rate".to_owned(),
         (_, Some(early), Some(middle), Some(late)) => format!(
-            "as likely before as after {}; nine in ten between {} and {}",
+            "as likely before as after {}; eight chances in ten between {} and {}",
             time_text(middle),
             time_text(early),
             time_text(late)

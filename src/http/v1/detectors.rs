@@ -17,7 +17,7 @@ use super::super::extract::Params;
 use super::super::openapi::ReadFailures;
 use super::answer::{self, map_of};
 use super::score::ScoredPoint;
-use crate::engine::{ChartPoint, SeriesSummary, WatchStatus, clock};
+use crate::engine::{ChartPoint, SeriesSummary, WatchStatus};
 use crate::series::Unit;
 
 /// How far back anomalies are listed by default.
@@ -148,7 +148,7 @@ async fn anomalies(
     Path(name): Path<String>,
     mut params: Params,
 ) -> Result<Json<Anomalies>, ApiError> {
-    let now = clock::now();
+    let now = state.now();
     let since = params.time("since")?.unwrap_or_else(|| now.saturating_sub(SINCE).unwrap_or(now));
     let limit = params.limit(100, 1_000)?;
     params.finish()?;

@@ -11,7 +11,6 @@ use super::super::AppState;
 use super::super::error::ApiError;
 use super::super::extract::JsonBytes;
 use super::super::openapi::BodyFailures;
-use crate::engine::clock;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(enrich))
@@ -41,7 +40,7 @@ async fn enrich(
     State(state): State<AppState>,
     JsonBytes(body): JsonBytes,
 ) -> Result<([(HeaderName, HeaderValue); 3], Json<Value>), ApiError> {
-    let enriched = state.app.enrich_body(body, clock::now()).await?;
+    let enriched = state.app.enrich_body(body, state.now()).await?;
     let repeated = HeaderValue::from_static(if enriched.repeated { "true" } else { "false" });
     let headers = [
         (HeaderName::from_static("x-tidewatch-enriched"), HeaderValue::from(enriched.enriched)),

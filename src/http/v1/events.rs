@@ -16,7 +16,6 @@ use super::super::error::ApiError;
 use super::super::extract::{Body, Params, cut};
 use super::super::openapi::{BodyFailures, ReadFailures};
 use super::answer::map_of;
-use crate::engine::clock;
 use crate::engine::listings::{ChangeEvent, ChangeKind};
 
 /// Longest title or link, bytes.
@@ -78,7 +77,7 @@ async fn add(
     Body(event): Body<EventShape>,
 ) -> Result<(StatusCode, Json<EventKept>), ApiError> {
     event.check().map_err(|(path, message)| ApiError::unprocessable(message, None).at(path.to_owned()))?;
-    let id = state.app.add_event(&event.into(), clock::now()).await?;
+    let id = state.app.add_event(&event.into(), state.now()).await?;
     Ok((StatusCode::CREATED, Json(EventKept { id })))
 }
 
@@ -89,7 +88,7 @@ async fn add(
         ("until" = Option<String>, Query, description = "Until when, RFC 3339; default now.")),
     responses((status = 200, description = "The events that touch this time.", body = Events), ReadFailures))]
 async fn events(State(state): State<AppState>, mut params: Params) -> Result<Json<Events>, ApiError> {
-    let now = clock::now();
+    let now = state.now();
     let until = params.time("until")?.unwrap_or(now);
     let since = params.time("since")?.unwrap_or_else(|| until.saturating_sub(SINCE).unwrap_or(until));
     params.finish()?;

@@ -14,7 +14,6 @@ use super::super::extract::Params;
 use super::super::openapi::ReadFailures;
 use super::alert_shapes::AlertOut;
 use super::answer;
-use crate::engine::clock;
 use crate::engine::listings::IncidentView;
 use crate::incident::{IncidentState, Link};
 use crate::severity::Severity;
@@ -68,7 +67,7 @@ struct IncidentOut {
     params(("since" = Option<String>, Query, description = "From when on, RFC 3339; default 24 hours ago.")),
     responses((status = 200, description = "The incidents.", body = Incidents), ReadFailures))]
 async fn incidents(State(state): State<AppState>, mut params: Params) -> Result<Response, ApiError> {
-    let now = clock::now();
+    let now = state.now();
     let since = params.time("since")?.unwrap_or_else(|| now.saturating_sub(SINCE).unwrap_or(now));
     params.finish()?;
     let views = state.app.incidents(since, now).await?;

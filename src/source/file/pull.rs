@@ -147,7 +147,8 @@ fn labels_of(metric: &Samples, stem: &str, layout: Layout) -> Labels {
     let labels = Labels::new().with("file", stem);
     match layout {
         Layout::Long => labels.with("__name__", stem).with("series", metric.name.as_str()),
-        Layout::WideSingle | Layout::WideEntity => labels.with("__name__", metric.name.as_str()),
+        Layout::WideSingle => labels.with("__name__", metric.name.as_str()),
+        Layout::WideEntity => labels.with("__name__", metric.name.as_str()).with("instance", stem),
     }
 }
 

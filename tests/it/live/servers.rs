@@ -142,7 +142,8 @@ impl Prometheus {
         command
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
-            .args(["--storage.tsdb.retention.time=400d", "--log.level=warn"])
+            // alerts of the first seconds find no Alertmanager discovered yet: they are sent again soon, not after a minute
+            .args(["--storage.tsdb.retention.time=400d", "--log.level=warn", "--rules.alert.resend-delay=4s"])
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg(format!("--web.external-url=http://127.0.0.1:{port}"));
         let mut process = Process::start(place, "prometheus", &mut command);
