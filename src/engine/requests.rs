@@ -133,7 +133,7 @@ impl App {
         options: ScoreOptions,
     ) -> Result<Each<Judged>, EngineError> {
         let settings = score_settings(options);
-        let work = move |_, prepared: Prepared| {
+        let work = move |_: usize, prepared: Prepared| -> Result<Judged, EngineError> {
             let scores = score_prepared(&prepared, None, &settings)?;
             Ok(Judged { step: prepared.entity.step(), scores, dropped: prepared.dropped })
         };
@@ -149,8 +149,9 @@ impl App {
         brought: Vec<Brought>,
         options: ForecastOptions,
     ) -> Result<Each<Vec<Forecast>>, EngineError> {
-        let work = move |_, prepared: Prepared| {
-            let one = |series: &Series| Ok(forecast::forecast(series, &forecast_request(series.step(), &options))?);
+        let work = move |_: usize, prepared: Prepared| -> Result<Vec<Forecast>, EngineError> {
+            let request = |series: &Series| forecast_request(series.step(), &options);
+            let one = |series: &Series| forecast::forecast(series, &request(series)).map_err(EngineError::from);
             prepared.entity.metrics().iter().map(one).collect()
         };
         each(self.lanes(), brought, work).await
@@ -169,7 +170,7 @@ impl App {
         let settings = plan_settings(options);
         settings.validate()?;
         let limits: Vec<Limit<'static>> = limits.into_iter().map(Limit::Constant).collect();
-        let work = move |index: usize, prepared: Prepared| {
+        let work = move |index: usize, prepared: Prepared| -> Result<Plan, EngineError> {
             let [used] = prepared.entity.metrics() else {
                 let message = "capacity needs one metric, got several; bring each alone";
                 return Err(EngineError::Invalid(message.to_owned()));

@@ -181,7 +181,9 @@ async fn the_alert_of_a_series_that_is_gone_ends_with_the_reason() {
     let stage = Stage::new().await;
     stage.rounds(FIRST..=FIRST + 5).await;
     assert_eq!(stage.alerts().await[0].state, AlertState::Firing);
-    stage.change(|world| drop(world.gone_after.insert("b", FIRST + 5)));
+    stage.change(|world| {
+        world.gone_after.insert("b", FIRST + 5);
+    });
     stage.rounds(FIRST + 6..=FIRST + 20).await;
     assert_eq!(stage.alerts().await[0].state, AlertState::Firing, "15 minutes are not over");
     stage.rounds(FIRST + 21..=FIRST + 22).await;
