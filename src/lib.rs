@@ -11,7 +11,7 @@
 //! | `alert/` | What an alert is: identity, states, enrichment, history, verdicts. | `series`; value types of `detect`, `forecast`, `capacity`, `severity` |
 //! | `incident/` | Many alerts, one incident. | `series`, `alert`; value types of `severity` |
 //! | `source/` | Where samples come from: Prometheus-style HTTP and files. | `series` |
-//! | `sink/` | Where alerts and recommendations go. | `series`; value types of `detect`, `forecast`, `capacity`, `severity`, `alert`, `incident` |
+//! | `sink/` | Where alerts and recommendations go. | `series`, `alert`; value types of `detect`, `forecast`, `capacity`, `severity`, `incident` |
 //! | `store/` | What is remembered: the database and the model artefacts. | `series`; value types of `detect`, `forecast`, `capacity`, `severity`, `alert`, `incident` |
 //! | `engine/` | The use cases, the schedule, the CPU pool, the clock. | `series`, `learn`, `forecast`, `detect`, `capacity`, `severity`, `alert`, `incident`, `source`, `sink`, `store`, `telemetry` |
 //! | `http/` | Routes, bodies, error to status, the web pages. | `series`, `engine`, `telemetry`; value types of `detect`, `forecast`, `capacity`, `severity`, `alert`, `incident` |

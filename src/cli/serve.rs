@@ -44,8 +44,7 @@ pub(super) fn run(args: &ServeArgs, log: &str) -> anyhow::Result<Outcome> {
 pub(super) async fn serve_until_signal(listener: TcpListener, state: AppState, app: &Arc<App>) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listener has no address")?;
     info!(%address, "listening on http://{address}");
-    let router = http::router(state);
-    axum::serve(listener, router).with_graceful_shutdown(signal()).await.context("the HTTP server failed")?;
+    http::serve(listener, state, signal()).await.context("the HTTP server failed")?;
     info!("stopping; loops end and states are saved");
     if !app.stop(PATIENCE).await {
         warn!("some loops did not end within {} s", PATIENCE.as_secs());

@@ -13,7 +13,7 @@ use super::service::{Enrich, Http, Runbook, SeverityPolicy};
 use super::sources::{Source, Tls};
 use super::values::HttpUrl;
 use crate::series::HumanDuration;
-use crate::store::Retention;
+use crate::store::RetentionSettings;
 
 const SECOND: HumanDuration = HumanDuration::from_secs(1);
 const MINUTE: HumanDuration = HumanDuration::from_secs(60);
@@ -321,7 +321,7 @@ pub(super) fn enrich(check: &mut Check<'_>, enrich: &Enrich) {
     check.duration(&["timeout"], enrich.timeout, least, HumanDuration::from_secs(9));
 }
 
-pub(super) fn retention(check: &mut Check<'_>, retention: &Retention) {
+pub(super) fn retention(check: &mut Check<'_>, retention: &RetentionSettings) {
     let most = HumanDuration::from_days(3_650);
     let spans = [
         ("alerts", retention.alerts),

@@ -42,7 +42,7 @@ pub use service::{Enrich, Floor, Http, Runbook, SeverityPolicy};
 pub use sources::{BasicAuth, FileSource, PrometheusSource, Source, Tls};
 pub use values::{FalseAlarmBudget, HttpUrl, Period, Schedule, Secret};
 
-use crate::store::Retention;
+use crate::store::RetentionSettings;
 
 /// Everything that `tidewatch.yaml` says, checked. The keys are the field names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,7 +68,7 @@ pub struct Config {
     /// What happens to alerts that other tools send in.
     pub enrich: Enrich,
     /// How long things are kept.
-    pub retention: Retention,
+    pub retention: RetentionSettings,
 }
 
 impl Default for Config {
@@ -84,7 +84,7 @@ impl Default for Config {
             runbooks: Vec::new(),
             notify: Notify::default(),
             enrich: Enrich::default(),
-            retention: Retention::default(),
+            retention: RetentionSettings::default(),
         }
     }
 }

@@ -85,16 +85,15 @@ mod tests {
     async fn long_work_does_not_keep_requests_waiting() {
         let (release, held) = std::sync::mpsc::channel::<()>();
         let held = std::sync::Arc::new(std::sync::Mutex::new(held));
-        let busy: Vec<_> = (0..64)
-            .map(|_| {
-                let held = std::sync::Arc::clone(&held);
-                tokio::spawn(run_long(move || drop(held.lock().map(|held| held.recv()))))
-            })
-            .collect();
+        let mut busy = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let held = std::sync::Arc::clone(&held);
+            busy.spawn(run_long(move || drop(held.lock().map(|held| held.recv()))));
+        }
         assert_eq!(run(|| 40 + 2).await.expect("answers at once"), 42);
         drop(release);
-        for one in busy {
-            one.await.expect("joins").expect("ends");
+        while let Some(one) = busy.join_next().await {
+            one.expect("joins").expect("ends");
         }
     }
 }

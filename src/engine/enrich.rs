@@ -159,7 +159,7 @@ impl App {
                 self.absorb_hour_ahead(alert, series).await;
             }
             Ok(None) => {
-                alert.enrichment.missing.push(format!("no series of `{expression}` has the labels of the alert"))
+                alert.enrichment.missing.push(format!("no series of `{expression}` has the labels of the alert"));
             }
             Err(error) => alert.enrichment.missing.push(format!("`{expression}`: {error}")),
         }
@@ -176,7 +176,7 @@ impl App {
         let reports = self.store().capacity().await?;
         let fitting = reports
             .iter()
-            .filter_map(|record| Some((agreement(&record.labels, &alert.labels, &record.series, None), record)))
+            .map(|record| (agreement(&record.labels, &alert.labels, &record.series, None), record))
             .filter(|(agreeing, _)| *agreeing > 0)
             .max_by_key(|(agreeing, _)| *agreeing);
         if let Some((_, record)) = fitting {

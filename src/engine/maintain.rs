@@ -46,10 +46,10 @@ impl App {
                         restored += 1;
                     }
                     Ok(_) => {
-                        info!(detector = %spec.name, "{} is learned afresh: settings changed or state too old", snapshot.series)
+                        info!(detector = %spec.name, "{} is learned afresh: settings changed or state too old", snapshot.series);
                     }
                     Err(error) => {
-                        warn!(detector = %spec.name, %error, "the saved state of {} cannot be read; it is learned afresh", snapshot.series)
+                        warn!(detector = %spec.name, %error, "the saved state of {} cannot be read; it is learned afresh", snapshot.series);
                     }
                 }
             }

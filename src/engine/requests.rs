@@ -323,7 +323,7 @@ mod tests {
     fn two_points_far_apart_do_not_fill_the_memory() {
         let second = Step::from_secs(1);
         let far = brought(&[0, 900_000 * 1_000], second);
-        let prepared = prepare_all(vec![far.clone(), far.clone(), brought(&[0, 1_000], second)]);
+        let prepared = prepare_all(vec![far.clone(), far, brought(&[0, 1_000], second)]);
         assert!(prepared[0].is_ok());
         let error = prepared[1].as_ref().expect_err("the budget is spent").to_string();
         assert!(error.contains("more than the limit"), "{error}");

@@ -15,7 +15,7 @@ use crate::series::{HumanDuration, Labels, MetricKind, Sample, Samples, Step, Un
 use crate::severity::{Policy, Severity, SeverityModel};
 use crate::sink::{AlertSink, Notice, SinkError};
 use crate::source::{Range, SeriesSource, SourceError};
-use crate::store::{AlertFilter, Retention, Store};
+use crate::store::{AlertFilter, RetentionSettings, Store};
 
 /// Minutes of history before the first round.
 const HISTORY: i64 = 2_000;
@@ -110,7 +110,7 @@ fn spec() -> DetectorSpec {
         annotations: BTreeMap::new(),
         severity: None,
         detect: detect::Settings::default(),
-        lifecycle: alert::lifecycle::Settings::default(),
+        lifecycle: alert::lifecycle::Settings { min_confidence: 0.0, ..alert::lifecycle::Settings::default() },
     }
 }
 
@@ -124,7 +124,7 @@ async fn app(place: &TempDir, world: &Scripted, sent: &Recorded, detectors: Vec<
         enrich: EnrichSettings::default(),
         severity: Policy::default(),
         resend: alert::resend::Settings::default(),
-        retention: Retention::default(),
+        retention: RetentionSettings::default(),
     };
     let source: Arc<dyn SeriesSource> = Arc::new(world.clone());
     App::new(AppParts {
@@ -230,7 +230,9 @@ async fn a_detector_that_learns_afresh_after_a_crash_goes_on_with_its_alert() {
     assert_eq!((after.len(), after[0].starts_at, after[0].state), (1, before[0].starts_at, AlertState::Firing));
     assert_eq!(stage.app.resolve_orphans(at(FIRST + 9)).await.unwrap(), 0);
     // it ends for good
-    stage.change(|world| drop(world.instances.insert("b", FIRST + 1..FIRST + 10)));
+    stage.change(|world| {
+        world.instances.insert("b", FIRST + 1..FIRST + 10);
+    });
     stage.rounds(FIRST + 10..=FIRST + 40).await;
     assert!(stage.alerts().await.iter().all(|alert| alert.state == AlertState::Resolved));
 }
@@ -239,7 +241,9 @@ async fn a_detector_that_learns_afresh_after_a_crash_goes_on_with_its_alert() {
 async fn alerts_that_nobody_upholds_are_resolved_and_not_before() {
     let stage = Stage::new().await;
     stage.rounds(FIRST..=FIRST + 5).await;
-    stage.change(|world| drop(world.instances.insert("b", 0..0)));
+    stage.change(|world| {
+        world.instances.insert("b", 0..0);
+    });
     let stage = stage.killed(vec![spec()]).await;
     let late = at(FIRST + 100);
     assert_eq!(stage.app.resolve_orphans(late).await.unwrap(), 0, "its detector has not had a round yet");
@@ -284,7 +288,9 @@ async fn severity_only_rises_and_what_it_was_before_ends() {
 #[tokio::test]
 async fn what_was_over_before_the_service_started_is_not_announced() {
     let stage = Stage::new().await;
-    stage.change(|world| drop(world.instances.insert("b", FIRST - 100..FIRST - 80)));
+    stage.change(|world| {
+        world.instances.insert("b", FIRST - 100..FIRST - 80);
+    });
     stage.rounds(FIRST..=FIRST).await;
     assert!(stage.alerts().await.iter().any(|alert| alert.labels.get("instance") == Some("b")));
     assert_eq!(stage.delivered().await, []);
@@ -301,12 +307,16 @@ async fn a_counter_is_followed_point_by_point_and_a_new_series_brings_its_histor
         let round = stage.app.watch_round(&spec(), at(minute)).await.unwrap();
         assert!(round.points > 0, "minute {minute}: {round:?}");
     }
-    stage.change(|world| drop(world.instances.insert("c", 0..0)));
+    stage.change(|world| {
+        world.instances.insert("c", 0..0);
+    });
     // not more than once an hour
     stage.rounds(FIRST + 3..=FIRST + 3).await;
     let summary = stage.app.followed(10_000).await;
     assert_eq!(summary.len(), 2);
-    stage.change(|world| drop(world.instances.insert("d", 0..0)));
+    stage.change(|world| {
+        world.instances.insert("d", 0..0);
+    });
     let round = stage.app.watch_round(&spec(), at(FIRST + 64)).await.unwrap();
     assert!(round.points > 1_500, "with its history: {round:?}");
 }

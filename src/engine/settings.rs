@@ -8,7 +8,7 @@ use crate::detect;
 use crate::forecast;
 use crate::series::{HumanDuration, Labels, Step, Unit};
 use crate::severity::{self, Severity};
-use crate::store::Retention;
+use crate::store::RetentionSettings;
 
 /// Everything the engine is told to do. Validated before it comes here; never changes afterwards.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct Settings {
     /// How often alerts are repeated.
     pub resend: alert::resend::Settings,
     /// How long things are kept.
-    pub retention: Retention,
+    pub retention: RetentionSettings,
 }
 
 /// One detector: a query whose series are watched.

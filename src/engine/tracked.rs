@@ -40,8 +40,8 @@ pub struct ChartPoint {
 /// The model behind a tracked thing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Model {
-    Series(SeriesDetector),
-    Entity(EntityDetector),
+    Series(Box<SeriesDetector>),
+    Entity(Box<EntityDetector>),
 }
 
 /// What a detector follows.
@@ -108,8 +108,8 @@ impl Tracked {
     pub(super) fn new(group: &Group, step: Step, settings: &detect::Settings) -> Result<Self, DetectError> {
         let metrics = group.metric_names();
         let (model, unit) = match group.metrics.as_slice() {
-            [only] => (Model::Series(SeriesDetector::new(step, settings)), only.unit),
-            _ => (Model::Entity(EntityDetector::try_new(step, metrics.clone(), settings)?), Unit::None),
+            [only] => (Model::Series(Box::new(SeriesDetector::new(step, settings))), only.unit),
+            _ => (Model::Entity(Box::new(EntityDetector::try_new(step, metrics.clone(), settings)?)), Unit::None),
         };
         Ok(Self {
             name: group.name.clone(),

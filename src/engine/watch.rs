@@ -63,7 +63,7 @@ impl App {
     /// # Errors
     /// [`EngineError`] when source or store fail; a series that cannot be judged is counted.
     pub async fn watch_round(&self, spec: &DetectorSpec, now: Timestamp) -> Result<Round, EngineError> {
-        let outcome = self.round(spec, now).await;
+        let outcome = Box::pin(self.round(spec, now)).await;
         let mut watch = self.watch(&spec.name)?.lock().await;
         match &outcome {
             Ok(round) => {

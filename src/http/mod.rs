@@ -22,8 +22,19 @@ pub use state::AppState;
 use axum::Router;
 use axum::http::{Method, Uri};
 
+/// Serves every route on `listener` until `shutdown` resolves and the requests under way are answered.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    state: AppState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(state)).with_graceful_shutdown(shutdown).await
+}
+
 /// Every route.
-#[must_use]
 pub fn router(state: AppState) -> Router {
     let (gated, mut api) = v1::router().split_for_parts();
     let (open, health) = health::router().split_for_parts();

@@ -56,7 +56,7 @@ pub use journal::{ChangeEvent, ChangeKind, Verdict, VerdictRecord};
 pub use models::{LoadedModel, ModelManifest, ModelState, NewModel};
 pub use open::ServiceLock;
 pub use outbox::{DeadLetter, Delivery, LEASE, OutboxDepth, OutboxItem};
-pub use retention::{Pruned, Retention};
+pub use retention::{Pruned, RetentionSettings};
 pub use runs::{Run, RunState};
 
 /// The embedded database and the directory of model artefacts. Cheap to clone; clones share the connections.

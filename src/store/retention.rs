@@ -11,7 +11,7 @@ use crate::series::HumanDuration;
 /// How long things are kept. Firing alerts, waiting deliveries, models in use and unfinished runs are never cleared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Retention {
+pub struct RetentionSettings {
     /// Alerts, after they ended. Default 400 days: a year of history and some, for comparison with the last season.
     pub alerts: HumanDuration,
     /// Anomalous points, after they happened. Default 90 days.
@@ -43,7 +43,7 @@ pub struct Pruned {
     pub model_files: u64,
 }
 
-impl Default for Retention {
+impl Default for RetentionSettings {
     fn default() -> Self {
         Self {
             alerts: HumanDuration::from_days(400),
@@ -65,7 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; then nothing was cleared.
-    pub async fn prune(&self, now: Timestamp, retention: &Retention) -> Result<Pruned, StoreError> {
+    pub async fn prune(&self, now: Timestamp, retention: &RetentionSettings) -> Result<Pruned, StoreError> {
         let mut tx = self.write().await?;
         let mut rows = 0;
         for (sql, keep) in clearings(retention) {
@@ -90,7 +90,7 @@ impl Store {
 }
 
 /// Statements that clear what is older than `$1`, with how long each keeps.
-fn clearings(retention: &Retention) -> [(&'static str, HumanDuration); 11] {
+fn clearings(retention: &RetentionSettings) -> [(&'static str, HumanDuration); 11] {
     [
         ("DELETE FROM alerts WHERE state = 'resolved' AND COALESCE(ends_at, updated_at) < $1", retention.alerts),
         ("DELETE FROM anomalies WHERE at < $1", retention.anomalies),

@@ -25,7 +25,7 @@ use tidewatch::series::{HumanDuration, Labels, Sample, Samples, Step, Unit};
 use tidewatch::severity::{AlertFacts, Policy, SeverityModel};
 use tidewatch::sink::{AlertSink, Notice, SinkError};
 use tidewatch::source::{Range, SeriesSource, SourceError};
-use tidewatch::store::{CapacityRecord, ForecastRecord, NewModel, OutboxItem, Retention, Store};
+use tidewatch::store::{CapacityRecord, ForecastRecord, NewModel, OutboxItem, RetentionSettings, Store};
 use tidewatch::telemetry::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
@@ -153,7 +153,7 @@ fn settings() -> Settings {
         },
         severity: Policy::default(),
         resend: resend::Settings::default(),
-        retention: Retention::default(),
+        retention: RetentionSettings::default(),
     }
 }
 
@@ -397,6 +397,7 @@ async fn one_bad_series_does_not_spoil_the_others() {
 
 // --- bad requests --------------------------------------------------------------------------------------------------
 
+#[expect(clippy::too_many_lines, reason = "cases as data")]
 #[tokio::test]
 async fn bad_bodies_are_refused_with_their_path() {
     let service = Service::new().await;
@@ -721,7 +722,8 @@ async fn a_body_that_does_not_come_is_given_up() {
     let service = Service::with(hasty, None).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let server = tokio::spawn(std::future::IntoFuture::into_future(axum::serve(listener, service.router.clone())));
+    let mut server = tokio::task::JoinSet::new();
+    server.spawn(std::future::IntoFuture::into_future(axum::serve(listener, service.router.clone())));
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
     let head =
         "POST /api/v1/score HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
@@ -730,7 +732,7 @@ async fn a_body_that_does_not_come_is_given_up() {
     let count = stream.read(&mut answer).await.expect("reads");
     let text = String::from_utf8_lossy(&answer[..count]).into_owned();
     assert!(text.starts_with("HTTP/1.1 408") && text.contains("the body did not arrive in time"), "{text}");
-    server.abort();
+    server.abort_all();
 }
 
 #[tokio::test]
@@ -1026,7 +1028,10 @@ async fn a_running_service_becomes_ready_and_tells_what_it_follows() {
     assert_eq!(service.get("/healthz").await.text, "ok\n");
     let early = service.get("/readyz").await;
     assert_eq!(early.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(early.json(), json!({"ready": false, "reasons": ["detector api-latency has not had its first round"]}));
+    assert_eq!(
+        early.json(),
+        json!({"ready": false, "reasons": ["detector api-latency: its first round is under way"]})
+    );
     service.app.start();
     for _ in 0..600 {
         if service.get("/readyz").await.status == StatusCode::OK {

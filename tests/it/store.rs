@@ -16,7 +16,7 @@ use tidewatch::series::{Fingerprint, HumanDuration, Labels, Step};
 use tidewatch::severity::Severity;
 use tidewatch::store::{
     AlertFilter, CapacityRecord, ChangeEvent, ChangeKind, Cursor, ForecastFilter, ForecastRecord, LEASE, ModelDefect,
-    ModelState, NewModel, OutboxItem, Retention, RunState, Store, StoreError, Verdict, VerdictRecord,
+    ModelState, NewModel, OutboxItem, RetentionSettings, RunState, Store, StoreError, Verdict, VerdictRecord,
 };
 
 const HOSTILE: &[&str] = &[
@@ -887,7 +887,7 @@ async fn pruning_clears_what_is_old_and_nothing_that_is_needed() {
     let dir = TempDir::new().expect("dir");
     let store = open(&dir).await;
     let keep = HumanDuration::from_days(1);
-    let retention = Retention {
+    let retention = RetentionSettings {
         alerts: keep,
         anomalies: keep,
         forecasts: keep,

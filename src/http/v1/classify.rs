@@ -175,7 +175,7 @@ impl Facts {
         {
             return Err((field, format!("must be 0 to 1, got {got}")));
         }
-        if let Some((field, Some(got))) = others.into_iter().find(|(_, v)| v.is_some_and(|v| !(v >= 0.0))) {
+        if let Some((field, Some(got))) = others.into_iter().find(|(_, v)| v.is_some_and(|v| v.is_nan() || v < 0.0)) {
             return Err((field, format!("must be 0 or more, got {got}")));
         }
         Ok(AlertFacts {

@@ -41,7 +41,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("alert", &["series"], &["detect", "forecast", "capacity", "severity"]),
     row("incident", &["series", "alert"], &["severity"]),
     row("source", &["series"], &[]),
-    row("sink", &["series"], &["detect", "forecast", "capacity", "severity", "alert", "incident"]),
+    row("sink", &["series", "alert"], &["detect", "forecast", "capacity", "severity", "incident"]),
     row("store", &["series"], &["detect", "forecast", "capacity", "severity", "alert", "incident"]),
     row(
         "engine",

@@ -20,7 +20,7 @@ use tidewatch::severity::{Policy, SeverityModel};
 use tidewatch::source::SeriesSource;
 use tidewatch::source::file::{self, FileSource};
 use tidewatch::source::webhook::Notification;
-use tidewatch::store::{Retention, Store};
+use tidewatch::store::{RetentionSettings, Store};
 
 /// A name that does harm wherever it is not escaped.
 pub(crate) const HOSTILE: &str =
@@ -129,7 +129,7 @@ pub(crate) fn nothing() -> Settings {
         enrich: EnrichSettings::default(),
         severity: Policy::default(),
         resend: alert::resend::Settings::default(),
-        retention: Retention::default(),
+        retention: RetentionSettings::default(),
     }
 }
 

@@ -43,7 +43,7 @@ async fn trained_models_are_promoted_loaded_and_refused_when_damaged() {
     service.process.kill();
 
     // the newest is damaged: the one before it stays in use, and that is said
-    damage(artefact(&place, 2));
+    damage(&artefact(&place, 2));
     let mut service = Service::start(&place, port);
     service.ready().await;
     service.says("version 2 of detector.latency is refused").await;
@@ -51,7 +51,7 @@ async fn trained_models_are_promoted_loaded_and_refused_when_damaged() {
     service.process.kill();
 
     // all are damaged: the service starts all the same and learns afresh
-    damage(artefact(&place, 1));
+    damage(&artefact(&place, 1));
     let mut service = Service::start(&place, port);
     service.ready().await;
     service.says("there is no older one").await;
@@ -66,9 +66,9 @@ fn artefact(place: &Place, version: i64) -> PathBuf {
 }
 
 /// Turns one bit in the middle.
-fn damage(path: PathBuf) {
-    let mut bytes = std::fs::read(&path).expect("a model");
+fn damage(path: &std::path::Path) {
+    let mut bytes = std::fs::read(path).expect("a model");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    std::fs::write(&path, bytes).expect("writes");
+    std::fs::write(path, bytes).expect("writes");
 }

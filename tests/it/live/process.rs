@@ -57,7 +57,8 @@ impl Drop for Place {
                 let _ = writeln!(shown, "---- {}\n{tail}", entry.file_name().to_string_lossy());
             }
         }
-        println!("{shown}");
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), "{shown}");
     }
 }
 

@@ -64,7 +64,6 @@ pub(super) async fn get(url: &str) -> Option<(u16, Value)> {
     Some((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a server that ends with the test, not with the service")]
 async fn listen(port: u16, router: Router) -> (SocketAddr, JoinSet<()>) {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
     let address = listener.local_addr().expect("an address");
