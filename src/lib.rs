@@ -21,6 +21,53 @@
 //!
 //! *Value types* of a module are the names that its `mod.rs` re-exports from its `types` file; *settings* are names that
 //! contain `Settings`. `tests/it/architecture` reads the source and fails when an import breaks this table.
+//!
+//! # The sentence
+//!
+//! A **source** yields samples; **series** makes them a clean grid; **detect** and **forecast** compute; **capacity**,
+//! **severity**, **alert** and **incident** judge; a **sink** delivers. **store** remembers; **engine** runs the sentence;
+//! **http** and **cli** ask the engine; **config** composes settings.
+//!
+//! ```text
+//! source ─Samples─► series ─Series─┬─► detect ──score, reasons──► alert + severity ──► incident ─┐
+//!                                  └─► forecast ──paths──► capacity ──date, recommendation───────┴─► outbox ─► sink
+//! ```
+//!
+//! # Invariants
+//!
+//! - The core (`series learn forecast detect capacity severity alert incident`) is values in, values out: no async, clock,
+//!   files, network, environment or log. Time and seeds are arguments; the same arguments give the same bytes.
+//! - A [`series::Series`] is regular, finite and never empty; what was missing is imputed and flagged. Nothing behind it
+//!   checks for NaN again.
+//! - A score is causal: it depends on the points up to its own. A published score is never rewritten.
+//! - An answer says why: the model that was used and why that one, the reasons of a score, what was missing for a severity.
+//! - Scores, values and times never stand in labels; labels are identity.
+//! - What was answered with 2xx is on disk: alerts and the deliveries they cause are written in one transaction
+//!   ([`store::Store::record_alerts`]), and deliveries are tried until they succeed or are given up visibly.
+//! - CPU work goes through [`engine::compute`], time through [`engine::clock`]. Library calls that may panic get clean,
+//!   rescaled data and are contained.
+//!
+//! # A scoring request
+//!
+//! `POST /api/v1/score` → `http::v1::score` reads the body (the JSON path of a defect is in the answer) → `engine::requests`
+//! turns points into `Samples`, [`series::Grid`] and [`series::Series`] and scores them on the CPU pool with
+//! [`detect::SeriesDetector`], point after point: seven parts (an isolation forest on features of the seasonal residual,
+//! nearest neighbours, deviation from the season, one-step prediction, window shape) become one excess, a p-value and
+//! `score = ln p / ln p*`. `tidewatch score` takes the same path from files.
+//!
+//! # A scheduled batch
+//!
+//! `engine::schedule` wakes at the cron time → `engine::batch` begins a run in the store (unique by name and time, so that a
+//! killed one goes on where it was) → pulls the history → [`forecast::forecast`] for each series in parallel → stores every
+//! 200 forecasts with the progress → ends the run as done, partial or failed.
+//!
+//! # An alert is enriched
+//!
+//! Alertmanager posts its webhook to `POST /api/v1/alerts/enrich` → [`source::webhook`] reads it, alert by alert →
+//! `engine::enrich` looks for a followed series whose labels the alert carries, else fetches the expression behind it →
+//! `engine::judge` adds history, similar alerts, runbook and [`severity`] → [`alert::annotations_of`] puts all of it into
+//! annotations → the alert and the forwarded body are recorded in one transaction → the enriched body is the answer. After
+//! two seconds the plain alert goes on, marked.
 
 pub mod series;
 

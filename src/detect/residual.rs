@@ -78,7 +78,7 @@ impl ResidualTail {
         (TAIL * survival).clamp(1e-300, 1.0)
     }
 
-    /// The size that is reached with probability `p`: inverse of [`Self::probability`].
+    /// The size that is reached with probability `p`: the inverse of the tail probability.
     pub(super) fn size_at(&self, p: f64) -> f64 {
         let p = p.clamp(1e-300, 1.0);
         let Some(threshold) = self.quantiles.last().copied() else { return (-2.0 * p.ln()).max(0.0).sqrt() };

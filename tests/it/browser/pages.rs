@@ -147,7 +147,7 @@ async fn every_page_of_a_busy_service() {
     check_page(
         &entity,
         &page,
-        "{file=&quot;web-0&quot;}",
+        "{instance=&quot;web-0&quot;}",
         &["latency_p95_seconds", "memory_bytes", "data-plot-for=\"metric-2\""],
     );
     let filtered = get(&seeded, "/series?detector=instance").await;

@@ -55,7 +55,7 @@ pub(crate) async fn busy() -> Seeded {
     let mut settings = nothing();
     settings.detectors = vec![
         detector("response-time", "{file=\"services\"}", "5d", &[]),
-        detector("instance", "{file=~\"web-.*\"}", "5d", &["file"]),
+        detector("instance", "{instance=~\"web-.*\"}", "5d", &["instance"]),
     ];
     settings.forecasts = vec![forecast("traffic", "{file=\"services\"}", Step::HOUR, "5d", "1d")];
     settings.capacity = vec![volume("disk", "{file=\"disks\"}", "100000000000")];
@@ -80,7 +80,7 @@ pub(crate) async fn demo() -> Seeded {
     let mut settings = nothing();
     settings.detectors = vec![
         detector("latency", "latency_p95_seconds", "14d", &[]),
-        detector("instance", "{file=~\"web-.*\"}", "14d", &["file"]),
+        detector("instance", "{instance=~\"web-.*\"}", "14d", &["instance"]),
     ];
     settings.forecasts = vec![forecast("traffic", "{file=\"traffic\"}", Step::HOUR, "28d", "7d")];
     settings.capacity = vec![volume("disk", "{file=\"disks\"}", "440000000000")];
