@@ -102,7 +102,7 @@ fn only_value_types_cross_where_the_table_says_so() {
     );
     check_imports("src/detect/a.rs", "use crate::forecast::*;", &["not `*`"]);
     check_imports("src/detect/a.rs", "use crate::forecast::Model;", &["not `Model`"]);
-    check_imports("src/sink/a.rs", "use crate::detect::{PointScore, decide};", &["not `decide`"]);
+    check_imports("src/sink/a.rs", "use crate::forecast::{Forecast, decide};", &["not `decide`"]);
     check_imports("src/engine/a.rs", "use crate::forecast::fit;", &[]);
 }
 
