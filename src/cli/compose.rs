@@ -11,7 +11,7 @@ use super::progress::note;
 use crate::alert::{self, RunbookRule};
 use crate::capacity;
 use crate::config::{self, Config};
-use crate::detect::{self, FalseAlarmBudget, Watch};
+use crate::detect;
 use crate::engine::{
     App, AppParts, CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route,
     Settings, WorkloadTemplate,
@@ -86,9 +86,9 @@ fn prometheus_settings(source: &config::PrometheusSource) -> prometheus::Setting
         max_series: source.max_series,
         max_samples: source.max_samples,
         parallel_requests: source.parallel_requests,
-        basic_auth: auth.map(|a| prometheus::BasicAuth { username: a.username.clone(), password: secret(&a.password) }),
-        bearer_token: source.bearer_token.as_ref().map(secret),
-        headers: source.headers.iter().map(|(name, value)| (name.clone(), secret(value))).collect(),
+        basic_auth: auth.map(|a| prometheus::BasicAuth { username: a.username.clone(), password: a.password.clone() }),
+        bearer_token: source.bearer_token.clone(),
+        headers: source.headers.clone(),
         tls: prometheus::Tls {
             ca_file: source.tls.ca_file.clone(),
             cert_file: source.tls.cert_file.clone(),
@@ -137,17 +137,13 @@ fn http_client(client: &config::HttpClient) -> HttpSettings {
     let auth = client.basic_auth.as_ref();
     HttpSettings {
         timeout: client.timeout,
-        basic_auth: auth.map(|a| sink::BasicAuth { username: a.username.clone(), password: secret(&a.password) }),
-        bearer_token: client.bearer_token.as_ref().map(secret),
-        headers: client.headers.iter().map(|(name, value)| (name.clone(), secret(value))).collect(),
+        basic_auth: auth.map(|a| sink::BasicAuth { username: a.username.clone(), password: a.password.clone() }),
+        bearer_token: client.bearer_token.clone(),
+        headers: client.headers.clone(),
         ca_file: client.tls.ca_file.clone(),
         cert_file: client.tls.cert_file.clone(),
         key_file: client.tls.key_file.clone(),
     }
-}
-
-fn secret(secret: &config::Secret) -> Secret {
-    Secret::from(secret.expose())
 }
 
 /// What the engine is told to do.
@@ -216,19 +212,6 @@ fn step(duration: HumanDuration) -> anyhow::Result<Step> {
 
 fn detector(detector: &config::Detector) -> anyhow::Result<DetectorSpec> {
     let step = step(detector.step)?;
-    let period = match detector.false_alarms.per {
-        config::Period::Hour => detect::Period::Hour,
-        config::Period::Day => detect::Period::Day,
-        config::Period::Week => detect::Period::Week,
-        config::Period::Month => detect::Period::Month,
-        config::Period::Year => detect::Period::Year,
-    };
-    let budget = FalseAlarmBudget::try_new(detector.false_alarms.count, period);
-    let direction = match detector.direction {
-        config::Side::Both => Watch::Both,
-        config::Side::Above => Watch::Above,
-        config::Side::Below => Watch::Below,
-    };
     Ok(DetectorSpec {
         name: detector.name.clone(),
         source: detector.source.clone(),
@@ -242,8 +225,8 @@ fn detector(detector: &config::Detector) -> anyhow::Result<DetectorSpec> {
         annotations: detector.annotations.clone(),
         severity: detector.severity,
         detect: detect::Settings {
-            false_alarms: budget.map_err(|error| BadInput(format!("detector `{}`: {error}", detector.name)))?,
-            direction,
+            false_alarms: detector.false_alarms,
+            direction: detector.direction,
             ..detect::Settings::default()
         },
         lifecycle: lifecycle(step, detector.min_duration),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{FalseAlarmBudget, Schedule};
+use super::values::Schedule;
+use crate::detect::{FalseAlarmBudget, Watch};
 use crate::series::{HumanDuration, Labels, Unit};
 use crate::severity::Severity;
 
@@ -25,7 +26,7 @@ pub struct Detector {
     pub history: HumanDuration,
     /// Which side is unusual. Default `both`.
     #[serde(default)]
-    pub direction: Side,
+    pub direction: Watch,
     /// False alarms that are accepted for one series. Default `1 per week`.
     #[serde(default)]
     pub false_alarms: FalseAlarmBudget,
@@ -50,19 +51,6 @@ pub struct Detector {
     /// Unit of the values. Default: from the metric's name.
     #[serde(default)]
     pub unit: Option<Unit>,
-}
-
-/// Which side of the expected band is unusual.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// Both sides.
-    #[default]
-    Both,
-    /// Only values above the expected one.
-    Above,
-    /// Only values below the expected one.
-    Below,
 }
 
 /// A scheduled batch of forecasts.

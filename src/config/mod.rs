@@ -33,14 +33,14 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 pub use capacity::{CapacityKind, CapacityWatch, Workload, WorkloadKind};
-pub use detectors::{Detector, ForecastJob, Side};
+pub use detectors::{Detector, ForecastJob};
 pub use environment::Environment;
 pub use fault::{ConfigError, Problem};
 pub use load::MAX_BYTES;
 pub use notify::{Alertmanager, Destination, FileDestination, HttpClient, Notify, Route, Stdout, Webhook};
 pub use service::{Enrich, Floor, Http, Runbook, SeverityPolicy};
 pub use sources::{BasicAuth, FileSource, PrometheusSource, Source, Tls};
-pub use values::{FalseAlarmBudget, HttpUrl, Period, Schedule, Secret};
+pub use values::{HttpUrl, Schedule};
 
 use crate::store::RetentionSettings;
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::sources::{BasicAuth, Tls};
-use super::values::{HttpUrl, Secret};
-use crate::series::{HumanDuration, Labels};
+use super::values::HttpUrl;
+use crate::series::{HumanDuration, Labels, Secret};
 
 /// Destinations, and what goes to which.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -52,9 +52,6 @@ pub struct Alertmanager {
 pub struct Webhook {
     /// Address to which bodies are posted.
     pub url: HttpUrl,
-    /// Signs each body (standard webhooks, HMAC-SHA256), when given.
-    #[serde(default)]
-    pub secret: Option<Secret>,
     /// How requests are made.
     #[serde(default)]
     pub http: HttpClient,

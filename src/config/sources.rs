@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{HttpUrl, Secret};
-use crate::series::HumanDuration;
+use super::values::HttpUrl;
+use crate::series::{HumanDuration, Secret};
 
 /// A source: exactly one kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

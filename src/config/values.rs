@@ -1,50 +1,17 @@
-//! Values with a text form of their own: secrets, links, budgets, schedules.
+//! Values with a text form of their own: links and schedules.
 
 use std::fmt;
 use std::str::FromStr;
 
 use cronexpr::{Crontab, FallbackTimezoneOption, MakeTimestamp, ParseOptions, parse_crontab_with};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use url::Url;
-
-const REDACTED: &str = "[redacted]";
-const MAX_FALSE_ALARMS: f64 = 1_000.0;
-
-/// A password, token or header value: `Debug` and `Serialize` write `[redacted]`, and there is no `Display`.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
 
 /// An address with `http` or `https`, a host and no credentials in it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HttpUrl(Url);
-
-/// How many false alarms are accepted in which time: `1 per week`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct FalseAlarmBudget {
-    /// Number of false alarms, more than 0.
-    pub count: f64,
-    /// In which time.
-    pub per: Period,
-}
-
-/// Span of a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Period {
-    /// 60 minutes.
-    Hour,
-    /// 24 hours.
-    Day,
-    /// 7 days.
-    Week,
-    /// 30 days.
-    Month,
-    /// 365 days.
-    Year,
-}
 
 /// A cron expression: minute, hour, day of month, month, day of week, and a time zone if not UTC.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,32 +25,6 @@ pub struct Schedule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ValueError(String);
-
-impl Secret {
-    /// Takes `text` into custody.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one place that sends it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(REDACTED)
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(REDACTED)
-    }
-}
 
 impl HttpUrl {
     /// The address.
@@ -144,81 +85,6 @@ impl fmt::Debug for HttpUrl {
 impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl Period {
-    const ALL: [Self; 5] = [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year];
-
-    /// The word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-            Self::Year => "year",
-        }
-    }
-
-    /// Its length in seconds.
-    #[must_use]
-    pub const fn secs(self) -> f64 {
-        match self {
-            Self::Hour => 3_600.0,
-            Self::Day => 86_400.0,
-            Self::Week => 604_800.0,
-            Self::Month => 2_592_000.0,
-            Self::Year => 31_536_000.0,
-        }
-    }
-}
-
-impl Default for FalseAlarmBudget {
-    fn default() -> Self {
-        Self { count: 1.0, per: Period::Week }
-    }
-}
-
-impl FromStr for FalseAlarmBudget {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = || {
-            ValueError(format!(
-                "false alarms must be like `1 per week`, `2 per day` or `0.5 per month`, more than 0 and at most 1000, \
-                 got `{text}`"
-            ))
-        };
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let [count, "per", period] = words.as_slice() else { return Err(fail()) };
-        let count: f64 = count.parse().map_err(|_| fail())?;
-        let per = Period::ALL.into_iter().find(|known| known.as_str() == *period).ok_or_else(fail)?;
-        if !(0.0 < count && count <= MAX_FALSE_ALARMS) {
-            return Err(fail());
-        }
-        Ok(Self { count, per })
-    }
-}
-
-impl TryFrom<String> for FalseAlarmBudget {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<FalseAlarmBudget> for String {
-    fn from(budget: FalseAlarmBudget) -> Self {
-        budget.to_string()
-    }
-}
-
-impl fmt::Display for FalseAlarmBudget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} per {}", self.count, self.per.as_str())
     }
 }
 
@@ -283,18 +149,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn budgets_read_and_write_their_text() {
-        for text in ["1 per week", "2 per day", "0.5 per month", "1000 per hour", "3 per year"] {
-            assert_eq!(text.parse::<FalseAlarmBudget>().expect(text).to_string(), text);
-        }
-        for text in
-            ["", "1", "0 per week", "-1 per day", "nan per day", "inf per day", "1 per fortnight", "1001 per day"]
-        {
-            assert!(text.parse::<FalseAlarmBudget>().expect_err(text).to_string().contains("1 per week"));
-        }
-    }
-
-    #[test]
     fn schedules_say_when_they_are_next_due() {
         let at = |text: &str| text.parse::<Timestamp>().expect("time");
         let check = |cron: &str, now: &str, next: &str| {
@@ -320,13 +174,5 @@ mod tests {
         }
         let refused = "http://ada:hunter2@host/".parse::<HttpUrl>().expect_err("credentials").to_string();
         assert!(!refused.contains("hunter2") && refused.contains("basic_auth"), "{refused}");
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let secret = Secret::new("canary");
-        assert_eq!(format!("{secret:?}"), REDACTED);
-        assert_eq!(serde_json::to_string(&secret).expect("serialises"), "\"[redacted]\"");
-        assert_eq!(secret.expose(), "canary");
     }
 }

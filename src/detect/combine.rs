@@ -20,7 +20,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::LARGEST_P_STAR;
+use super::types::LARGEST_P_STAR;
 use crate::series::Step;
 
 /// Evidence that is taken to be reached once a week without cause.

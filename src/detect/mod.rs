@@ -38,6 +38,8 @@ pub use isolation_forest::{
     ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
 };
 pub use peers::{PeerVerdict, peer_outliers};
-pub use settings::{BudgetError, FalseAlarmBudget, ForestSettings, Period, Season, SeasonError, Settings, Watch};
+pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use stream::{SeriesDetector, score_series, score_series_until};
-pub use types::{Attribution, Direction, PointScore, Reason, Scores, score_of};
+pub use types::{
+    Attribution, BudgetError, Direction, FalseAlarmBudget, Period, PointScore, Reason, Scores, Watch, score_of,
+};

@@ -7,8 +7,8 @@ use super::combine::Calibration;
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
 use super::explain;
-use super::settings::{Settings, Watch};
-use super::types::{Attribution, PointScore, Reason, Scores, score_of};
+use super::settings::Settings;
+use super::types::{Attribution, PointScore, Reason, Scores, Watch, score_of};
 use crate::series::{Series, Step};
 
 /// Version of the snapshot; another one is refused.

@@ -1,9 +1,16 @@
 //! Value types of detection.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::series::Unit;
+use crate::series::{Step, Unit};
+
+/// Largest probability that a boundary may have: with long steps even a generous budget judges one point in a hundred.
+pub(super) const LARGEST_P_STAR: f64 = 0.01;
+const SECS_PER_DAY: f64 = 86_400.0;
 
 /// Which way a point left its band.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,18 +33,30 @@ pub enum Reason {
     AboveExpected,
     /// Far below what the season and trend promise.
     BelowExpected,
+    /// A few points far above the rest, and nothing like it before.
+    Spike,
+    /// A few points far below the rest.
+    Dip,
     /// A jump from the point before.
     SuddenChange,
     /// Residuals stayed on one side for a while.
     LevelShift,
+    /// The level has been moving slowly, for days or weeks, away from where it was.
+    Drift,
     /// Residuals became much noisier.
     MoreVariable,
+    /// The daily or weekly shape that was always there did not come.
+    MissingSeason,
     /// A series that used to move stopped moving.
     Flatline,
     /// Unusual in the combination of features, not in a single one.
     UnusualPattern,
     /// A metric left the company of the others of its entity.
     CorrelationBreak,
+    /// One of a group of peers (replicas, shards) behaves unlike the others.
+    PeerOutlier,
+    /// The series stopped reporting, and nothing explains why.
+    Disappeared,
     /// The value was missing and has been imputed.
     Missing,
     /// Too little history to judge.
@@ -112,14 +131,43 @@ impl Reason {
         match self {
             Self::AboveExpected => "above_expected",
             Self::BelowExpected => "below_expected",
+            Self::Spike => "spike",
+            Self::Dip => "dip",
             Self::SuddenChange => "sudden_change",
             Self::LevelShift => "level_shift",
+            Self::Drift => "drift",
             Self::MoreVariable => "more_variable",
+            Self::MissingSeason => "missing_season",
             Self::Flatline => "flatline",
             Self::UnusualPattern => "unusual_pattern",
             Self::CorrelationBreak => "correlation_break",
+            Self::PeerOutlier => "peer_outlier",
+            Self::Disappeared => "disappeared",
             Self::Missing => "missing",
             Self::WarmingUp => "warming_up",
+        }
+    }
+
+    /// What it means, in words that follow a comma or stand in a list.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::AboveExpected => "far above what season and trend promise",
+            Self::BelowExpected => "far below what season and trend promise",
+            Self::Spike => "a short rise unlike anything before",
+            Self::Dip => "a short fall unlike anything before",
+            Self::SuddenChange => "a jump from the point before",
+            Self::LevelShift => "stayed on one side of the expected for a while",
+            Self::Drift => "has moved slowly away from where it was",
+            Self::MoreVariable => "much noisier than usual",
+            Self::MissingSeason => "the usual daily or weekly shape did not come",
+            Self::Flatline => "stopped moving",
+            Self::UnusualPattern => "unusual in the combination of features",
+            Self::CorrelationBreak => "left the company of the other metrics",
+            Self::PeerOutlier => "behaves unlike its peers",
+            Self::Disappeared => "stopped reporting",
+            Self::Missing => "the value was missing",
+            Self::WarmingUp => "too little history to judge",
         }
     }
 }
@@ -136,9 +184,143 @@ impl Direction {
     }
 }
 
+/// How many false alarms are accepted in which time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FalseAlarmBudget {
+    count: f64,
+    per: Period,
+}
+
+/// Span of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// 60 minutes.
+    Hour,
+    /// 24 hours.
+    Day,
+    /// 7 days.
+    Week,
+    /// 30 days.
+    Month,
+    /// 365 days.
+    Year,
+}
+
+/// Why a text is not a budget.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "false alarms must be like `1 per week`, `2 per day` or `0.5 per month`, more than 0 and at most 1000, got `{0}`"
+)]
+pub struct BudgetError(pub String);
+
+/// Which side of the expected band is unusual.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Watch {
+    /// Both sides.
+    #[default]
+    Both,
+    /// Only values above the expected one.
+    Above,
+    /// Only values below the expected one.
+    Below,
+}
+
+impl Default for FalseAlarmBudget {
+    fn default() -> Self {
+        Self { count: 1.0, per: Period::Week }
+    }
+}
+
+impl FalseAlarmBudget {
+    /// `count` false alarms in one `per`.
+    ///
+    /// # Errors
+    /// [`BudgetError`] unless `count` is more than 0 and at most 1000.
+    pub fn try_new(count: f64, per: Period) -> Result<Self, BudgetError> {
+        let budget = Self { count, per };
+        if count > 0.0 && count <= 1_000.0 { Ok(budget) } else { Err(BudgetError(budget.to_string())) }
+    }
+
+    /// False alarms in a second.
+    #[must_use]
+    pub fn per_second(&self) -> f64 {
+        self.count / self.per.secs()
+    }
+
+    /// The probability at which a point of this step is an alarm: false alarms for each point, at most 0.01.
+    #[must_use]
+    pub fn p_star(&self, step: Step) -> f64 {
+        (self.per_second() * step.secs_f64()).clamp(1e-12, LARGEST_P_STAR)
+    }
+}
+
+impl Period {
+    const ALL: [(Self, &'static str); 5] =
+        [(Self::Hour, "hour"), (Self::Day, "day"), (Self::Week, "week"), (Self::Month, "month"), (Self::Year, "year")];
+
+    /// Length in seconds.
+    #[must_use]
+    pub const fn secs(self) -> f64 {
+        match self {
+            Self::Hour => 3_600.0,
+            Self::Day => SECS_PER_DAY,
+            Self::Week => 7.0 * SECS_PER_DAY,
+            Self::Month => 30.0 * SECS_PER_DAY,
+            Self::Year => 365.0 * SECS_PER_DAY,
+        }
+    }
+
+    /// The word in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+}
+
+impl fmt::Display for FalseAlarmBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} per {}", self.count, self.per.as_str())
+    }
+}
+
+impl FromStr for FalseAlarmBudget {
+    type Err = BudgetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fail = || BudgetError(text.to_owned());
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let [count, "per", word] = words.as_slice() else { return Err(fail()) };
+        let count: f64 = count.parse().map_err(|_| fail())?;
+        let (per, _) = Period::ALL.iter().find(|(_, name)| name == word).ok_or_else(fail)?;
+        Self::try_new(count, *per).map_err(|_| fail())
+    }
+}
+
+impl TryFrom<String> for FalseAlarmBudget {
+    type Error = BudgetError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<FalseAlarmBudget> for String {
+    fn from(budget: FalseAlarmBudget) -> Self {
+        budget.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::score_of;
+    use super::*;
 
     #[test]
     fn one_is_the_boundary_and_two_is_a_probability_squared() {
@@ -148,5 +330,30 @@ mod tests {
         assert!(score_of(f64::NAN, 1e-4).abs() < 1e-12);
         assert!(score_of(0.0, 1e-4).is_finite());
         assert!(score_of(2.0, 1e-4) >= 0.0);
+    }
+
+    #[test]
+    fn budgets_read_as_people_write_them() {
+        for (text, per_day) in [("1 per week", 1.0 / 7.0), ("2 per day", 2.0), ("0.5 per month", 0.5 / 30.0)] {
+            let budget: FalseAlarmBudget = text.parse().expect(text);
+            assert!((budget.per_second() * SECS_PER_DAY - per_day).abs() < 1e-12);
+            assert_eq!(budget.to_string(), text);
+        }
+        for text in
+            ["", "1", "one per week", "0 per week", "-1 per day", "NaN per day", "1 per fortnight", "1e9 per day"]
+        {
+            let error = text.parse::<FalseAlarmBudget>().expect_err(text).to_string();
+            assert!(error.contains("1 per week"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_boundary_follows_the_budget_and_the_step() {
+        let p = |text: &str, secs| {
+            text.parse::<FalseAlarmBudget>().expect(text).p_star(Step::from_secs(secs).expect("step"))
+        };
+        assert!((p("1 per week", 60) - 60.0 / 604_800.0).abs() < 1e-12);
+        assert!(p("1 per day", 60) > p("1 per week", 60));
+        assert!((p("100 per hour", 86_400) - LARGEST_P_STAR).abs() < 1e-12);
     }
 }

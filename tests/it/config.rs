@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
-use tidewatch::config::{
-    CapacityKind, Config, ConfigError, Destination, Environment, FalseAlarmBudget, MAX_BYTES, Period, Side, Source,
-};
+use tidewatch::config::{CapacityKind, Config, ConfigError, Destination, Environment, MAX_BYTES, Source};
+use tidewatch::detect::{FalseAlarmBudget, Watch};
 use tidewatch::series::{HumanDuration, Labels};
 use tidewatch::severity::Severity;
 
@@ -73,7 +72,7 @@ fn the_example_shows_every_key_and_parses() {
     assert_eq!(config.retention, defaults.retention, "the example states the defaults");
     assert_eq!(config.http, defaults.http);
     assert_eq!((config.detectors.len(), config.capacity.len(), config.notify.destinations.len()), (2, 2, 4));
-    assert_eq!(config.detectors[0].direction, Side::Above);
+    assert_eq!(config.detectors[0].direction, Watch::Above);
     assert_eq!(config.detectors[0].labels, Labels::new().with("team", "checkout"));
     assert_eq!(config.capacity[0].kind, CapacityKind::Volume);
     assert_eq!(config.severity.floors[0].at_least, Severity::Error);
@@ -115,8 +114,8 @@ fn the_shortest_detector_has_the_documented_defaults() {
     );
     let detector = &config.detectors[0];
     assert_eq!(detector.history, HumanDuration::from_days(28));
-    assert_eq!(detector.false_alarms, FalseAlarmBudget { count: 1.0, per: Period::Week });
-    assert_eq!(detector.direction, Side::Both);
+    assert_eq!(detector.false_alarms, "1 per week".parse::<FalseAlarmBudget>().expect("a budget"));
+    assert_eq!(detector.direction, Watch::Both);
     assert_eq!(config.enrich.timeout, HumanDuration::from_secs(2));
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:7878");
 }
@@ -194,11 +193,11 @@ fn a_file_is_loaded_with_its_path_in_every_message() {
     );
 
     std::fs::write(dir.path().join("secret"), CANARY).expect("writes");
-    let text = "notify: { destinations: { hook: { webhook: { url: http://localhost/, secret: '${file:secret}' } } } }";
+    let text = "notify: { destinations: { hook: { webhook: { url: http://localhost/, http: { bearer_token: '${file:secret}' } } } } }";
     std::fs::write(&path, text).expect("writes");
     let config = Config::load(&path).expect("paths begin at the file");
     let Destination::Webhook(webhook) = &config.notify.destinations["hook"] else { panic!("{config:?}") };
-    assert_eq!(webhook.secret.as_ref().expect("is there").expose(), CANARY);
+    assert_eq!(webhook.http.bearer_token.as_ref().expect("is there").expose(), CANARY);
 }
 
 #[test]

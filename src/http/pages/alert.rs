@@ -13,7 +13,7 @@ use super::series_plot::{around, part};
 use super::shell::{Section, document_with_plots};
 use super::show::{
     against_band, bar, counted, exhaustion_words, foreign, foreign_heading, foreign_link, foreign_short, percent,
-    quantity, reason_words, seconds_between, severity, span, state, time, unit_of, visible, words,
+    quantity, seconds_between, severity, span, state, time, unit_of, visible, words,
 };
 use crate::alert::{Alert, Origin};
 use crate::engine::{ChartPoint, SeriesView, compute};
@@ -113,7 +113,7 @@ fn plot_around(alert: &Alert, view: &SeriesView, metrics: &[Series]) -> Markup {
 fn facts(alert: &Alert) -> Markup {
     let known = &alert.enrichment;
     let since = known.since.unwrap_or(alert.starts_at);
-    let reasons: Vec<&str> = known.reasons.iter().map(|reason| reason_words(*reason)).collect();
+    let reasons: Vec<&str> = known.reasons.iter().map(|reason| reason.sentence()).collect();
     html! {
         table.facts {
             caption.hidden { "What is known of the alert" }

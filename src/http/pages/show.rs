@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 
 use crate::alert::{Alert, AlertState};
 use crate::capacity::{Exhaustion, Outlook};
-use crate::detect::{Direction, Reason};
+use crate::detect::Direction;
 use crate::series::Unit;
 use crate::severity::Severity;
 
@@ -255,22 +255,6 @@ pub(super) fn exhaustion_words(exhaustion: &Exhaustion) -> String {
             )
         }
         (_, None, None, _) => format!("less than one chance in ten within {:.0} days", exhaustion.horizon_days),
-    }
-}
-
-/// Why a point is unusual, in words.
-pub(super) const fn reason_words(reason: Reason) -> &'static str {
-    match reason {
-        Reason::AboveExpected => "far above what season and trend promise",
-        Reason::BelowExpected => "far below what season and trend promise",
-        Reason::SuddenChange => "a jump from the point before",
-        Reason::LevelShift => "stayed on one side of the expected for a while",
-        Reason::MoreVariable => "much noisier than usual",
-        Reason::Flatline => "stopped moving",
-        Reason::UnusualPattern => "unusual in the combination of features",
-        Reason::CorrelationBreak => "left the company of the other metrics",
-        Reason::Missing => "the value was missing",
-        Reason::WarmingUp => "too little history to judge",
     }
 }
 
