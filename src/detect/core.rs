@@ -170,6 +170,8 @@ impl Core {
     /// Judges one value, then learns it. NaN counts as imputed; an imputed value is followed but not learned.
     pub(super) fn push(&mut self, raw: f64, imputed: bool) -> Evidence {
         let imputed = imputed || raw.is_nan();
+        // what stands in for a value before the first one was seen was made from the future
+        let raw = if imputed && self.learned == 0 { f64::NAN } else { raw };
         let learn = !imputed && !self.frozen;
         let expected = self.seasonal.expect(&self.recent);
         let value = if raw.is_nan() { expected.value } else { self.frame.enter(raw) };

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::combine::Subject;
 use super::core::{Core, Evidence};
 use super::error::DetectError;
 use super::explain;
 use super::isolation_forest::mix;
-use super::joint::{Joint, Together};
+use super::joint::{Joint, Parts, Together};
 use super::settings::Settings;
 use super::stream::{Judge, band, confidence, unwanted};
 use super::types::{PointScore, Reason, Scores, score_of};
@@ -22,8 +23,10 @@ const MOST_JOINT: usize = 256;
 const TOP: usize = 5;
 /// Weights of single metrics, joint distance and joint forest.
 const SINGLE: f64 = 0.5;
-const DISTANCE: f64 = 0.4;
-const FOREST: f64 = 0.1;
+const DISTANCE: f64 = 0.5;
+const FOREST: f64 = 0.0;
+/// The largest of many are large by chance: what a factor of e more metrics adds to the mean of the top ones.
+const PER_FOLD: f64 = 0.16;
 
 /// A streaming detector for the metrics of one service, machine or pod.
 ///
@@ -69,7 +72,15 @@ impl EntityDetector {
         };
         let cores = (0..names.len()).map(core).collect();
         let joint = Joint::new(names.len().min(MOST_JOINT), settings.forest.params(mix(settings.seed, 1 << 40)));
-        Ok(Self { settings: settings.clone(), step, names, cores, joint, judge: Judge::new(step), frozen: false })
+        Ok(Self {
+            settings: settings.clone(),
+            step,
+            names,
+            cores,
+            joint,
+            judge: Judge::new(step, Subject::Entity),
+            frozen: false,
+        })
     }
 
     /// Judges one row, then learns it; `values` and `imputed` have one entry for each metric, in the order of the names.
@@ -87,7 +98,8 @@ impl EntityDetector {
         let watched = |k: usize| !missing(k) && !unwanted(self.settings.direction, rows[k].residual);
         let own: Vec<f64> = (0..rows.len()).map(|k| if watched(k) { rows[k].combined } else { 0.0 }).collect();
         let width = rows.len().min(MOST_JOINT);
-        let inner: Vec<f64> = rows.iter().take(width).map(|e| e.inner).collect();
+        let inner = |(k, e): (usize, &Evidence)| if missing(k) { f64::NAN } else { e.inner };
+        let inner: Vec<f64> = rows.iter().take(width).enumerate().map(inner).collect();
         let residuals: Vec<f64> =
             rows.iter().take(width).enumerate().map(|(k, e)| if missing(k) { 0.0 } else { e.residual }).collect();
         let learn = !self.frozen && !all_missing;
@@ -99,7 +111,8 @@ impl EntityDetector {
         let p_value = if own.iter().any(|v| *v > 0.0) { p_value } else { 1.0 };
         let score = score_of(p_value, p_star);
         let telling = counts && score >= explain::TELLING;
-        let shares = self.shares(&own, &together);
+        let parts = if telling { self.joint.parts(&together) } else { Parts::default() };
+        let shares = self.shares(&own, together.distance, &parts);
         let top = largest(&shares);
         let reach = self.cores[top].tail().size_at(p_star);
         let (lower, upper) = band(&rows[top], reach);
@@ -107,7 +120,7 @@ impl EntityDetector {
         let reasons = match (all_missing, warming_up) {
             (true, _) => vec![Reason::Missing],
             (false, true) => vec![Reason::WarmingUp],
-            _ if telling => reasons(&rows[top], &together, direction),
+            _ if telling => reasons(&rows[top], &parts, direction),
             _ => Vec::new(),
         };
         let named = || self.names.iter().cloned().zip(shares.iter().copied()).collect();
@@ -166,11 +179,11 @@ impl EntityDetector {
     }
 
     /// Evidence of each metric: its own, and its part in the joint distance.
-    fn shares(&self, own: &[f64], together: &Together) -> Vec<f64> {
-        let all: f64 = together.shares.iter().sum();
+    fn shares(&self, own: &[f64], distance: f64, parts: &Parts) -> Vec<f64> {
+        let all: f64 = parts.shares.iter().sum();
         let joint = |k: usize| {
-            let share = together.shares.get(k).copied().unwrap_or(0.0);
-            if all > 0.0 { together.distance * share / all } else { 0.0 }
+            let share = parts.shares.get(k).copied().unwrap_or(0.0);
+            if all > 0.0 { distance * share / all } else { 0.0 }
         };
         let sum: f64 = own.iter().sum();
         let single = |v: f64| if sum > 0.0 { top_mean(own) * v / sum } else { 0.0 };
@@ -215,7 +228,9 @@ pub fn score_entity_until(
 }
 
 fn combine(own: &[f64], together: &Together) -> f64 {
-    SINGLE * top_mean(own) + DISTANCE * together.distance + FOREST * together.forest
+    let by_chance = PER_FOLD * (own.len() as f64 / TOP as f64).max(1.0).ln();
+    let all = SINGLE * (top_mean(own) - by_chance) + DISTANCE * together.distance + FOREST * together.forest;
+    all.max(0.0)
 }
 
 /// Mean of the largest few.
@@ -231,9 +246,9 @@ fn largest(shares: &[f64]) -> usize {
     best.map_or(0, |(index, _)| index)
 }
 
-fn reasons(top: &Evidence, together: &Together, direction: super::types::Direction) -> Vec<Reason> {
+fn reasons(top: &Evidence, parts: &Parts, direction: super::types::Direction) -> Vec<Reason> {
     let mut reasons = explain::reasons(top, direction);
-    if together.broken.contains(&true) {
+    if parts.broken.contains(&true) {
         reasons.retain(|r| *r != Reason::UnusualPattern);
         reasons.insert(0, Reason::CorrelationBreak);
     }

@@ -10,28 +10,35 @@ use super::trail::Trail;
 const ROWS: usize = 1_024;
 const STRIDE: usize = 8;
 const WARM_UP: u64 = 50;
+/// Rows after which the past counts for 1/e.
+const MEMORY: f64 = 12_000.0;
 /// Standardised values are cut here.
 const CLIP: f64 = 20.0;
 /// Standardised residuals are cut here before the forest sees them.
 const RESIDUAL_CLIP: f64 = 12.0;
 /// Smallest spread of the recent past, in units of the whole past's.
 const LEAST_SPREAD: f64 = 0.05;
-const RIDGE: f64 = 0.1;
+const RIDGE: f64 = 0.3;
 /// A metric that is unlikely given the others, while ordinary by itself.
 const BROKEN: f64 = 5.0;
 const ORDINARY: f64 = 2.5;
 
 /// Mahalanobis distance of the values under the correlations of the recent past, and an isolation forest on the
 /// standardised residuals of all metrics.
+///
+/// The correlations come from sums that forget with a time constant of 12,000 rows, so no rows are held for them. A metric
+/// that is missing counts as standing at its mean: it neither gives evidence nor changes what was learned of it, and one
+/// that stays away loses its correlations, not its spread.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Joint {
     width: usize,
+    metrics: Vec<Moments>,
+    /// Forgetting sums of products, lower triangle, row after row.
     #[serde(with = "super::exact::f64s")]
-    past_mean: Vec<f64>,
-    #[serde(with = "super::exact::f64s")]
-    past_squares: Vec<f64>,
+    products: Vec<f64>,
+    #[serde(with = "super::exact::one")]
+    weight: f64,
     learned: u64,
-    values: Trail,
     next: u64,
     fit: Option<Fit>,
     residuals: Trail,
@@ -44,17 +51,35 @@ pub(super) struct Joint {
     excess: Excess,
 }
 
+/// What is known of one metric's values.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Moments {
+    /// Mean and mean squared deviation over all its past.
+    #[serde(with = "super::exact::one")]
+    past_mean: f64,
+    #[serde(with = "super::exact::one")]
+    past_squares: f64,
+    count: u64,
+    /// Forgetting sum of values, a missing one standing in at the mean, and forgetting number of those that were there.
+    #[serde(with = "super::exact::one")]
+    sum: f64,
+    #[serde(with = "super::exact::one")]
+    present: f64,
+}
+
 /// Means, units and whitening of the last fit.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Fit {
-    #[serde(with = "super::exact::f64s")]
-    past_mean: Vec<f64>,
-    #[serde(with = "super::exact::f64s")]
-    past_sd: Vec<f64>,
+    /// Mean of the recent past of each metric, and the reciprocal of its spread.
     #[serde(with = "super::exact::f64s")]
     mean: Vec<f64>,
     #[serde(with = "super::exact::f64s")]
-    sd: Vec<f64>,
+    per_unit: Vec<f64>,
+    /// Limits of a value: the whole past's mean ± 20 spreads.
+    #[serde(with = "super::exact::f64s")]
+    low: Vec<f64>,
+    #[serde(with = "super::exact::f64s")]
+    high: Vec<f64>,
     #[serde(with = "super::exact::f64s")]
     whiten: Vec<f64>,
 }
@@ -66,6 +91,14 @@ pub(super) struct Together {
     pub(super) distance: f64,
     /// `ln(1 + excess)` of the forest's score.
     pub(super) forest: f64,
+    /// Standardised values, and the same whitened; empty before the first fit.
+    z: Vec<f64>,
+    white: Vec<f64>,
+}
+
+/// Who had which part in the distance.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parts {
     /// Share of each metric in the distance, not normalised, at least 0.
     pub(super) shares: Vec<f64>,
     /// Metrics that are unlikely given the others and ordinary by themselves.
@@ -77,10 +110,10 @@ impl Joint {
         let seed = params.seed();
         Self {
             width,
-            past_mean: vec![0.0; width],
-            past_squares: vec![0.0; width],
+            metrics: vec![Moments::default(); width],
+            products: vec![0.0; width * (width + 1) / 2],
+            weight: 0.0,
             learned: 0,
-            values: Trail::new(width, ROWS, STRIDE, mix(seed, 1)),
             next: WARM_UP,
             fit: None,
             residuals: Trail::new(width, ROWS, STRIDE, mix(seed, 2)),
@@ -92,14 +125,12 @@ impl Joint {
         }
     }
 
-    /// Judges one row of values (each in its metric's own frame) and residuals, then learns it.
+    /// Judges one row of values (each in its metric's own frame; NaN is missing) and residuals, then learns it.
     pub(super) fn push(&mut self, values: &[f64], residuals: &[f64], learn: bool) -> Together {
         let clipped: Vec<f64> = residuals.iter().map(|r| r.clamp(-RESIDUAL_CLIP, RESIDUAL_CLIP)).collect();
         let score = self.forest.as_ref().and_then(|f| f.score(&clipped).ok()).unwrap_or(0.0);
         let mut together = self.fit.as_ref().map_or_else(Together::default, |fit| fit.judge(values));
         together.forest = self.excess.of(score).ln_1p();
-        together.shares.resize(self.width, 0.0);
-        together.broken.resize(self.width, false);
         if learn {
             self.learn(values, &clipped, score);
         }
@@ -108,13 +139,20 @@ impl Joint {
 
     fn learn(&mut self, values: &[f64], residuals: &[f64], score: f64) {
         self.learned += 1;
-        let rate = 1.0 / self.learned as f64;
-        for ((mean, squares), value) in self.past_mean.iter_mut().zip(&mut self.past_squares).zip(values) {
-            let before = value - *mean;
-            *mean += rate * before;
-            *squares += rate * (before * (value - *mean) - *squares);
+        let keep = 1.0 - 1.0 / MEMORY;
+        self.weight = self.weight * keep + 1.0;
+        let mut row = Vec::with_capacity(self.width);
+        for (k, (metric, value)) in self.metrics.iter_mut().zip(values).enumerate() {
+            row.push(
+                metric.learn(self.fit.as_ref().map_or(*value, |fit| value.clamp(fit.low[k], fit.high[k])), self.weight),
+            );
         }
-        self.values.push(values);
+        let mut cells = self.products.iter_mut();
+        for (index, a) in row.iter().enumerate() {
+            for (b, cell) in row[..=index].iter().zip(cells.by_ref()) {
+                *cell = *cell * keep + a * b;
+            }
+        }
         self.residuals.push(residuals);
         if self.forest.is_some() {
             self.excess.learn(score);
@@ -130,37 +168,40 @@ impl Joint {
 
     fn refit(&mut self) {
         let width = self.width;
-        let past_sd: Vec<f64> = self.past_squares.iter().map(|s| s.max(0.0).sqrt().max(1e-9)).collect();
-        let mut fit = Fit {
-            past_mean: self.past_mean.clone(),
-            past_sd,
-            mean: vec![0.0; width],
-            sd: vec![1.0; width],
-            whiten: Vec::new(),
+        let mean: Vec<f64> = self.metrics.iter().map(|m| m.sum / self.weight).collect();
+        let covariance = |a: usize, b: usize| self.products[a * (a + 1) / 2 + b] / self.weight - mean[a] * mean[b];
+        let past_sd = |m: &Moments| m.past_squares.max(0.0).sqrt().max(1e-9);
+        let spread = |(k, m): (usize, &Moments)| {
+            let seen = (covariance(k, k).max(0.0) * self.weight / m.present.max(1e-9)).sqrt();
+            seen.max(LEAST_SPREAD * past_sd(m))
         };
-        let rows: Vec<f64> = self.values.values().collect();
-        let count = (rows.len() / width).max(1) as f64;
-        let scaled: Vec<f64> = rows.chunks_exact(width).flat_map(|row| fit.past_z(row)).collect();
-        for column in 0..width {
-            let values = || scaled.iter().skip(column).step_by(width);
-            let mean = values().sum::<f64>() / count;
-            let variance = values().map(|v| (v - mean) * (v - mean)).sum::<f64>() / count;
-            (fit.mean[column], fit.sd[column]) = (mean, variance.sqrt().max(LEAST_SPREAD));
-        }
+        let sd: Vec<f64> = self.metrics.iter().enumerate().map(spread).collect();
         let mut matrix = vec![0.0; width * width];
-        for row in scaled.chunks_exact(width) {
-            let z: Vec<f64> = (0..width).map(|k| (row[k] - fit.mean[k]) / fit.sd[k]).collect();
-            for (i, a) in z.iter().enumerate() {
-                for (cell, b) in matrix[i * width..=i * width + i].iter_mut().zip(&z) {
-                    *cell += a * b / count;
-                }
+        for a in 0..width {
+            for b in 0..=a {
+                matrix[a * width + b] = covariance(a, b) / (sd[a] * sd[b]);
             }
+            matrix[a * width + a] += RIDGE;
         }
-        (0..width).for_each(|k| matrix[k * width + k] += RIDGE);
         if let Some(factor) = linear::cholesky(&matrix, width) {
-            fit.whiten = linear::inverse_lower(&factor, width);
-            self.fit = Some(fit);
+            let limit = |sign: f64| self.metrics.iter().map(|m| m.past_mean + sign * CLIP * past_sd(m)).collect();
+            self.fit = Some(Fit {
+                per_unit: sd.iter().map(|sd| sd.recip()).collect(),
+                low: limit(-1.0),
+                high: limit(1.0),
+                mean,
+                whiten: linear::inverse_lower(&factor, width),
+            });
         }
+    }
+
+    /// Who had which part in what [`Self::push`] showed. O(width²): for points that are worth it.
+    pub(super) fn parts(&self, together: &Together) -> Parts {
+        let found = self.fit.as_ref().filter(|_| !together.z.is_empty()).map(|fit| fit.parts(together));
+        let mut parts = found.unwrap_or_default();
+        parts.shares.resize(self.width, 0.0);
+        parts.broken.resize(self.width, false);
+        parts
     }
 
     fn grow(&mut self) {
@@ -172,13 +213,13 @@ impl Joint {
     /// After a snapshot was read: checks the parts and grows the forest again. Says what is wrong.
     pub(super) fn restore(&mut self, width: usize) -> Result<(), &'static str> {
         let fit_is_sound = self.fit.as_ref().is_none_or(|f| {
-            let lists = [&f.past_mean, &f.past_sd, &f.mean, &f.sd];
-            lists.iter().all(|l| l.len() == width) && f.whiten.len() == width * width
+            let lists = [&f.mean, &f.per_unit, &f.low, &f.high];
+            let ordered = f.low.iter().zip(&f.high).all(|(low, high)| low <= high);
+            lists.iter().all(|l| l.len() == width) && ordered && f.whiten.len() == width * width
         });
         let sound = self.width == width
-            && self.past_mean.len() == width
-            && self.past_squares.len() == width
-            && self.values.is_sound()
+            && self.metrics.len() == width
+            && self.products.len() == width * (width + 1) / 2
             && self.residuals.is_sound()
             && self.excess.is_sound()
             && fit_is_sound;
@@ -192,32 +233,59 @@ impl Joint {
     }
 }
 
+impl Moments {
+    /// Learns a value, unless it is NaN, and says what stands for it in the sums. `weight` is that of all rows so far.
+    fn learn(&mut self, value: f64, weight: f64) -> f64 {
+        let keep = 1.0 - 1.0 / MEMORY;
+        let here = if value.is_nan() {
+            if self.count == 0 { 0.0 } else { self.sum / (weight - 1.0).max(1.0) * keep }
+        } else {
+            self.count += 1;
+            let rate = 1.0 / self.count as f64;
+            let before = value - self.past_mean;
+            self.past_mean += rate * before;
+            self.past_squares += rate * (before * (value - self.past_mean) - self.past_squares);
+            value
+        };
+        self.sum = self.sum * keep + here;
+        self.present = self.present * keep + if value.is_nan() { 0.0 } else { 1.0 };
+        here
+    }
+}
+
 impl Fit {
-    fn past_z<'a>(&'a self, row: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
-        let scales = self.past_mean.iter().zip(&self.past_sd);
-        row.iter().zip(scales).map(|(v, (mean, sd))| ((v - mean) / sd).clamp(-CLIP, CLIP))
+    fn judge(&self, values: &[f64]) -> Together {
+        let width = self.mean.len();
+        let z: Vec<f64> =
+            values
+                .iter()
+                .enumerate()
+                .map(|(k, v)| {
+                    if v.is_nan() {
+                        0.0
+                    } else {
+                        (v.clamp(self.low[k], self.high[k]) - self.mean[k]) * self.per_unit[k]
+                    }
+                })
+                .collect();
+        let rows = self.whiten.chunks_exact(width.max(1)).enumerate();
+        let white: Vec<f64> =
+            rows.map(|(row, weights)| weights[..=row].iter().zip(&z).map(|(w, v)| w * v).sum()).collect();
+        let squared: f64 = white.iter().map(|v| v * v).sum();
+        Together { distance: (squared / width.max(1) as f64).sqrt().ln_1p(), forest: 0.0, z, white }
     }
 
-    fn judge(&self, values: &[f64]) -> Together {
-        let width = values.len();
-        let scales = self.mean.iter().zip(&self.sd);
-        let z: Vec<f64> = self.past_z(values).zip(scales).map(|(v, (mean, sd))| (v - mean) / sd).collect();
-        let white: Vec<f64> = self
-            .whiten
-            .chunks_exact(width.max(1))
-            .enumerate()
-            .map(|(row, weights)| weights[..=row].iter().zip(&z).map(|(w, v)| w * v).sum())
-            .collect();
-        let squared: f64 = white.iter().map(|v| v * v).sum();
-        let (mut shares, mut broken) = (Vec::with_capacity(width), Vec::with_capacity(width));
-        for (k, own) in z.iter().enumerate() {
+    fn parts(&self, together: &Together) -> Parts {
+        let width = self.mean.len();
+        let mut parts = Parts::default();
+        for (k, own) in together.z.iter().enumerate() {
             let column = || (k..width).map(|row| self.whiten[row * width + k]);
-            let pull: f64 = column().zip(&white[k..]).map(|(w, v)| w * v).sum();
+            let pull: f64 = column().zip(&together.white[k..]).map(|(w, v)| w * v).sum();
             let precision: f64 = column().map(|w| w * w).sum();
-            shares.push((own * pull).max(0.0));
-            broken.push(pull.abs() > BROKEN * precision.sqrt() && own.abs() < ORDINARY);
+            parts.shares.push((own * pull).max(0.0));
+            parts.broken.push(pull.abs() > BROKEN * precision.sqrt() && own.abs() < ORDINARY);
         }
-        Together { distance: (squared / width.max(1) as f64).sqrt().ln_1p(), forest: 0.0, shares, broken }
+        parts
     }
 }
 
@@ -238,8 +306,20 @@ mod tests {
         let usual = joint.push(&[0.8, 0.8, 0.1], &[0.0; 3], false);
         let broken = joint.push(&[0.9, -0.9, 0.1], &[0.0; 3], false);
         assert!(broken.distance > usual.distance + 0.5, "{} {}", broken.distance, usual.distance);
+        let (broken, usual) = (joint.parts(&broken), joint.parts(&usual));
         assert_eq!(broken.broken.iter().filter(|b| **b).count(), 2, "{broken:?}");
         assert!(!usual.broken.contains(&true));
         assert!(broken.shares[2] < 0.1 * broken.shares[0]);
+    }
+
+    #[test]
+    fn a_metric_that_stays_away_is_no_evidence_and_is_known_when_it_comes_back() {
+        let mut joint = Joint::new(2, ForestSettings::default().params(1));
+        let wave = |i: u32| (f64::from(i) * 0.7).sin();
+        for i in 0..2_000 {
+            let second = if (800..1_600).contains(&i) { f64::NAN } else { 5.0 + wave(i + 3) };
+            let together = joint.push(&[wave(i), second], &[0.0; 2], true);
+            assert!(i < 300 || together.distance < 1.1, "{i}: {}", together.distance);
+        }
     }
 }

@@ -40,6 +40,9 @@ pub(super) struct Seasonal {
     day_error: f64,
     #[serde(with = "super::exact::one")]
     week_error: f64,
+    /// The same of the rolling median, over the points at which a season had something to say.
+    #[serde(with = "super::exact::one")]
+    plain_error: f64,
     seen: u64,
     learned: u64,
 }
@@ -73,6 +76,8 @@ pub(super) struct Expectation {
     base: f64,
     by_day: Option<f64>,
     by_week: Option<f64>,
+    /// What the rolling median would say.
+    plain: f64,
 }
 
 impl Seasonal {
@@ -91,6 +96,7 @@ impl Seasonal {
             mean_size: 0.0,
             day_error: 0.0,
             week_error: 0.0,
+            plain_error: 0.0,
             seen: 0,
             learned: 0,
         }
@@ -104,11 +110,13 @@ impl Seasonal {
             (Some(day), Some(week)) => Some(if self.week_error < 0.9 * self.day_error { week } else { day }),
             (day, week) => day.or(week),
         };
-        let base = seasonal.unwrap_or_else(|| self.plain.median());
+        let plain = self.plain.median();
+        let seasonal = seasonal.filter(|_| self.helps());
+        let base = seasonal.unwrap_or(plain);
         let correction = if seasonal.is_some() && self.level.len() > 0 { 0.5 * self.level.median() } else { 0.0 };
         let plain_scale = self.scale();
         let scale = plain_scale * self.phase_factor();
-        Expectation { value: base + correction, scale, plain_scale, base, by_day, by_week }
+        Expectation { value: base + correction, scale, plain_scale, base, by_day, by_week, plain }
     }
 
     /// Follows the value that came. With `learn`, scale and weights follow too; without, only the level does.
@@ -124,7 +132,11 @@ impl Seasonal {
         let rate = (1.0 / self.learned as f64).max(1e-4);
         self.mean_size += rate * (value.abs() - self.mean_size);
         self.spread.push(size);
-        for (error, guess) in [(&mut self.day_error, expected.by_day), (&mut self.week_error, expected.by_week)] {
+        let plain = expected.by_day.or(expected.by_week).map(|_| expected.plain);
+        let guesses = [expected.by_day, expected.by_week, plain];
+        for (error, guess) in
+            [&mut self.day_error, &mut self.week_error, &mut self.plain_error].into_iter().zip(guesses)
+        {
             if let Some(guess) = guess {
                 let span = self.season.map_or(1.0, |s| s.day.max(1) as f64 * 3.0);
                 let miss = (value - guess).abs().min(8.0 * expected.plain_scale);
@@ -147,6 +159,12 @@ impl Seasonal {
     /// Whether there were enough residuals to make a scale.
     pub(super) fn is_ready(&self) -> bool {
         self.spread.len() >= FEWEST_RESIDUALS
+    }
+
+    /// Whether the season was no worse than the rolling median; true while nothing is known.
+    fn helps(&self) -> bool {
+        let errors = [self.day_error, self.week_error].into_iter().filter(|error| *error > 0.0);
+        errors.fold(f64::INFINITY, f64::min).total_cmp(&self.plain_error).is_le() || self.plain_error <= 0.0
     }
 
     fn scale(&self) -> f64 {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::combine::Calibration;
+use super::combine::{Calibration, Subject};
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
 use super::explain;
@@ -49,7 +49,12 @@ impl SeriesDetector {
     /// A detector that has seen nothing yet.
     #[must_use]
     pub fn new(step: Step, settings: &Settings) -> Self {
-        Self { settings: settings.clone(), step, core: Core::new(step, settings), judge: Judge::new(step) }
+        Self {
+            settings: settings.clone(),
+            step,
+            core: Core::new(step, settings),
+            judge: Judge::new(step, Subject::Series),
+        }
     }
 
     /// Judges the point at `at`, then learns it. Points come in time order, one for each step.
@@ -157,8 +162,8 @@ pub fn score_series_until(
 }
 
 impl Judge {
-    pub(super) fn new(step: Step) -> Self {
-        Self { calibration: Calibration::new(step), frozen: false }
+    pub(super) fn new(step: Step, subject: Subject) -> Self {
+        Self { calibration: Calibration::new(step, subject), frozen: false }
     }
 
     /// The p-value of a point's evidence; `counts` says whether the point may be judged and learned.
