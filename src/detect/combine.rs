@@ -171,13 +171,13 @@ mod tests {
         let mut quiet = noisy.clone();
         let before = noisy.p_value(1.5);
         for i in 0..40_000 {
-            noisy.learn(if i % 500 == 0 { 1.6 } else { 0.2 });
+            noisy.learn(if i % 100 == 0 { 1.6 } else { 0.2 });
             quiet.learn(0.2);
         }
         assert!(noisy.p_value(1.5) > 2.0 * before);
         assert!(quiet.p_value(1.5) < before);
         assert!(noisy.is_sound() && quiet.is_sound());
-        assert_eq!(noisy.episodes, 80);
+        assert_eq!(noisy.episodes, 400);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const RESIDUAL_CLIP: f64 = 12.0;
 const LEAST_SPREAD: f64 = 0.05;
 const RIDGE: f64 = 0.3;
 /// A metric that is unlikely given the others, while ordinary by itself.
-const BROKEN: f64 = 5.0;
+const BROKEN: f64 = 3.0;
 const ORDINARY: f64 = 2.5;
 
 /// Mahalanobis distance of the values under the correlations of the recent past, and an isolation forest on the

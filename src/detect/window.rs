@@ -75,13 +75,8 @@ impl Rolling {
     }
 
     pub(super) fn push(&mut self, value: f64) {
-        if self.recent.len() >= self.size
-            && let Some(old) = self.recent.pop_front()
-        {
-            let place = self.sorted.partition_point(|v| v.total_cmp(&old).is_lt());
-            if place < self.sorted.len() {
-                self.sorted.remove(place);
-            }
+        let old = if self.recent.len() >= self.size { self.recent.pop_front() } else { None };
+        if let Some(old) = old {
             self.sum -= old - self.anchor;
             self.squares -= (old - self.anchor) * (old - self.anchor);
         }
@@ -89,13 +84,30 @@ impl Rolling {
             (self.anchor, self.sum, self.squares) = (value, 0.0, 0.0);
         }
         self.recent.push_back(value);
-        let place = self.sorted.partition_point(|v| v.total_cmp(&value).is_lt());
-        self.sorted.insert(place, value);
+        self.sort_in(value, old);
         self.sum += value - self.anchor;
         self.squares += (value - self.anchor) * (value - self.anchor);
         self.since_renewed += 1;
         if self.since_renewed >= self.size {
             self.renew();
+        }
+    }
+
+    /// Puts `value` in its place among the sorted ones and takes `old` out: only what lies between the two moves.
+    fn sort_in(&mut self, value: f64, old: Option<f64>) {
+        let place_of = |sorted: &[f64], wanted: f64| sorted.partition_point(|v| v.total_cmp(&wanted).is_lt());
+        let to = place_of(&self.sorted, value);
+        let from = old.map(|old| place_of(&self.sorted, old)).filter(|from| *from < self.sorted.len());
+        match from {
+            None => self.sorted.insert(to, value),
+            Some(from) if to <= from => {
+                self.sorted.copy_within(to..from, to + 1);
+                self.sorted[to] = value;
+            }
+            Some(from) => {
+                self.sorted.copy_within(from + 1..to, from);
+                self.sorted[to - 1] = value;
+            }
         }
     }
 
