@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::excess::Excess;
 use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
+use super::frame::Frame;
 use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
 use super::novelty::Novelty;
+use super::opening::{Opening, Prior};
 use super::residual::ResidualTail;
 use super::ridge::Ridge;
 use super::seasonal::Seasonal;
@@ -17,6 +19,8 @@ use crate::series::Step;
 
 /// Points before the first judgement.
 pub(super) const WARM_UP: u64 = 50;
+/// Newest points that tell siblings what to expect.
+const PRIOR_POINTS: usize = 2_000;
 /// Points of raw history that are held: at least so many, and up to so many for seven days.
 const LEAST_HELD: usize = 8_320;
 const MOST_HELD: usize = 24_000;
@@ -31,8 +35,6 @@ const LONG_WINDOW: usize = 32;
 const WIDTH_AGES: [u64; 4] = [WARM_UP, 200, 1_000, 5_000];
 /// One-step errors that make a scale.
 const FEWEST_ERRORS: usize = 30;
-/// Largest magnitude inside, in units of the first move.
-const MOST: f64 = 1e60;
 
 /// Where evidence comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,8 @@ pub(super) struct Evidence {
     pub(super) behaviour: Behaviour,
     /// Change from the point before over the scale of changes.
     pub(super) jump: f64,
+    /// Probability by the first points and the siblings; 1 after the warm-up.
+    pub(super) opening: f64,
     pub(super) warming_up: bool,
 }
 
@@ -106,20 +110,12 @@ pub(super) struct Core {
     tail: ResidualTail,
     #[serde(with = "super::exact::one")]
     mean_size: f64,
+    opening: Opening,
     seen: u64,
     learned: u64,
     next_reservoir: u64,
     next_shape: u64,
     frozen: bool,
-}
-
-/// The metric's own origin and unit: its first value and the size of its first move (as a power of two).
-///
-/// Scores do not depend on the unit or the zero of a metric, and nothing inside overflows.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Frame {
-    origin: Option<f64>,
-    unit_exponent: Option<i32>,
 }
 
 /// The forest and the rows it was fitted on; a snapshot holds the rows, the forest follows from them.
@@ -159,6 +155,7 @@ impl Core {
             excess: (0..COUNT as u64).map(|part| Excess::new(mix(seed, 10 + part))).collect(),
             tail: ResidualTail::new(mix(seed, 2)),
             mean_size: 0.0,
+            opening: Opening::default(),
             seen: 0,
             learned: 0,
             next_reservoir: WARM_UP,
@@ -188,23 +185,29 @@ impl Core {
             *excess = raw.map_or(0.0, |raw| part.of(raw));
         }
         let warming_up = self.learned < WARM_UP;
-        let (expected_raw, unit) = (self.frame.leave(expected.value), self.frame.unit());
+        let opening = self.opening.expect().filter(|_| warming_up);
+        let of_season = (self.frame.leave(expected.value), (expected.scale * self.frame.unit()).min(f64::MAX));
+        let (expected_raw, scale_raw) = opening.unwrap_or(of_season);
         let evidence = Evidence {
             value: if raw.is_nan() { expected_raw } else { raw.clamp(f64::MIN, f64::MAX) },
             inner: value,
             expected: expected_raw,
-            scale: (expected.scale * unit).min(f64::MAX),
-            residual: residual.clamp(-1e9, 1e9),
+            scale: scale_raw,
+            residual: if warming_up { evidence_side(raw, expected_raw) } else { residual.clamp(-1e9, 1e9) },
             excess,
             combined: if warming_up { 0.0 } else { combine(&excess) },
             features,
             behaviour: self.features.behaviour(),
             jump: before.map_or(0.0, |b| (value - b) / step_scale),
+            opening: if warming_up && !imputed { self.opening.p_value(raw) } else { 1.0 },
             warming_up,
         };
         self.seasonal.follow(expected, value, learn);
         self.seen += 1;
         if learn {
+            if warming_up {
+                self.opening.learn(raw);
+            }
             self.learn(value, prediction, residual, &features, &raw_scores);
         } else {
             self.ridge.skip();
@@ -217,9 +220,20 @@ impl Core {
         self.frozen = true;
     }
 
-    /// Points learned so far.
-    pub(super) const fn learned(&self) -> u64 {
-        self.learned
+    /// Lets the first points be judged by what siblings are like.
+    pub(super) fn open_with(&mut self, prior: Prior) {
+        self.opening = Opening::new(Some(prior));
+    }
+
+    /// What siblings of this series may expect; `None` before its own warm-up is over.
+    pub(super) fn prior(&self) -> Option<Prior> {
+        let newest = || self.recent.to_vec(PRIOR_POINTS).into_iter().map(|v| self.frame.leave(v)).collect::<Vec<f64>>();
+        (self.learned >= WARM_UP).then(newest).and_then(|values| Prior::of_values(&values))
+    }
+
+    /// Points learned so far, and those that siblings lent.
+    pub(super) fn learned(&self) -> u64 {
+        self.learned + self.opening.lent_points()
     }
 
     /// Tail of the standardised residual.
@@ -241,6 +255,7 @@ impl Core {
             && self.ridge.is_sound()
             && self.shape.is_sound()
             && self.seasonal.is_sound()
+            && self.opening.is_sound()
             && self.tail.is_sound();
         if !sound {
             return Err("its parts do not fit together");
@@ -339,33 +354,17 @@ impl Core {
     }
 }
 
-impl Frame {
-    /// A value in the metric's own frame; the first value is 0, the first move between 1 and 2.
-    fn enter(&mut self, raw: f64) -> f64 {
-        let raw = raw.clamp(-1e307, 1e307);
-        let origin = *self.origin.get_or_insert(raw);
-        let moved = raw - origin;
-        if self.unit_exponent.is_none() && moved.abs() > 0.0 {
-            self.unit_exponent = Some((moved.abs().log2().floor() as i32).clamp(-1_000, 1_000));
-        }
-        (moved / self.unit()).clamp(-MOST, MOST)
-    }
-
-    fn unit(&self) -> f64 {
-        f64::from(self.unit_exponent.unwrap_or(0)).exp2()
-    }
-
-    fn leave(&self, value: f64) -> f64 {
-        (self.origin.unwrap_or(0.0) + value * self.unit()).clamp(f64::MIN, f64::MAX)
-    }
-}
-
 impl ForestState {
     fn grow(&mut self) {
         let params = self.params.with_seed(mix(self.params.seed(), self.fits));
         let rows = self.rows.len() / FEATURES;
         self.fitted = IsolationForest::fit_rows(params, &self.rows, FEATURES, rows).ok();
     }
+}
+
+/// Which side a value of the warm-up lies on, as a residual of size 1; 0 for none.
+fn evidence_side(value: f64, expected: f64) -> f64 {
+    value.partial_cmp(&expected).map_or(0.0, |order| f64::from(order as i8))
 }
 
 fn combine(excess: &[f64; COUNT]) -> f64 {

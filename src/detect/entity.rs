@@ -95,31 +95,34 @@ impl EntityDetector {
             rows.push(core.push(values.get(k).copied().unwrap_or(f64::NAN), missing(k)));
         }
         let all_missing = (0..rows.len()).all(missing);
-        let watched = |k: usize| !missing(k) && !unwanted(self.settings.direction, rows[k].residual);
+        let side = self.settings.direction;
+        let watched = |k: usize| !missing(k) && !unwanted(side, rows[k].residual);
         let own: Vec<f64> = (0..rows.len()).map(|k| if watched(k) { rows[k].combined } else { 0.0 }).collect();
-        let width = rows.len().min(MOST_JOINT);
-        let inner = |(k, e): (usize, &Evidence)| if missing(k) { f64::NAN } else { e.inner };
-        let inner: Vec<f64> = rows.iter().take(width).enumerate().map(inner).collect();
-        let residuals: Vec<f64> =
-            rows.iter().take(width).enumerate().map(|(k, e)| if missing(k) { 0.0 } else { e.residual }).collect();
-        let learn = !self.frozen && !all_missing;
-        let together = self.joint.push(&inner, &residuals, learn);
+        let together = self.together(&rows, missing);
         let warming_up = rows.iter().all(|e| e.warming_up);
-        let counts = !all_missing && !warming_up;
-        let evidence = if counts { combine(&own, &together) } else { 0.0 };
-        let p_value = self.judge.p_value(evidence, counts);
+        let counts = !all_missing;
+        let judged = counts && !warming_up;
+        let evidence = if judged { combine(&own, &together) } else { 0.0 };
+        let p_value = self.judge.p_value(evidence, judged);
         let p_value = if own.iter().any(|v| *v > 0.0) { p_value } else { 1.0 };
+        // metrics in their first points have no evidence yet: the least likely of them, times how many were looked at
+        let opening = (0..rows.len()).filter(|k| watched(*k)).map(|k| rows[k].opening).fold(1.0, f64::min);
+        let p_value = p_value.min((opening * rows.len() as f64).min(1.0));
         let score = score_of(p_value, p_star);
         let telling = counts && score >= explain::TELLING;
         let parts = if telling { self.joint.parts(&together) } else { Parts::default() };
-        let shares = self.shares(&own, together.distance, &parts);
+        let shares = if warming_up {
+            rows.iter().map(|e| -e.opening.ln()).collect()
+        } else {
+            self.shares(&own, together.distance, &parts)
+        };
         let top = largest(&shares);
         let reach = self.cores[top].tail().size_at(p_star);
         let (lower, upper) = band(&rows[top], reach);
         let direction = explain::direction(rows[top].value, lower, upper);
         let reasons = match (all_missing, warming_up) {
             (true, _) => vec![Reason::Missing],
-            (false, true) => vec![Reason::WarmingUp],
+            (false, true) => explain::warm_up(&rows[top], telling),
             _ if telling => reasons(&rows[top], &parts, direction),
             _ => Vec::new(),
         };
@@ -139,6 +142,15 @@ impl EntityDetector {
             reasons,
             attribution: if telling { explain::normalised(named()) } else { Vec::new() },
         }
+    }
+
+    /// What the first few hundred metrics show together.
+    fn together(&mut self, rows: &[Evidence], missing: impl Fn(usize) -> bool) -> Together {
+        let joined = || rows.iter().take(MOST_JOINT).enumerate();
+        let inner: Vec<f64> = joined().map(|(k, e)| if missing(k) { f64::NAN } else { e.inner }).collect();
+        let residuals: Vec<f64> = joined().map(|(k, e)| if missing(k) { 0.0 } else { e.residual }).collect();
+        let learn = !self.frozen && !(0..rows.len()).all(missing);
+        self.joint.push(&inner, &residuals, learn)
     }
 
     /// Stops learning for good, as [`super::SeriesDetector::freeze`].

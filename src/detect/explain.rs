@@ -27,6 +27,12 @@ pub(super) fn direction(value: f64, lower: f64, upper: f64) -> Direction {
     }
 }
 
+/// Reasons of a point of the warm-up: that it is one, and the side on which it stands out, if it does.
+pub(super) fn warm_up(evidence: &Evidence, telling: bool) -> Vec<Reason> {
+    let side = if evidence.residual >= 0.0 { Reason::AboveExpected } else { Reason::BelowExpected };
+    telling.then_some(side).into_iter().chain([Reason::WarmingUp]).collect()
+}
+
 /// Reasons of an unusual point, most important first, at least one.
 pub(super) fn reasons(evidence: &Evidence, direction: Direction) -> Vec<Reason> {
     let behaviour = evidence.behaviour;

@@ -17,10 +17,12 @@ mod exact;
 mod excess;
 mod explain;
 mod features;
+mod frame;
 mod isolation_forest;
 mod joint;
 mod linear;
 mod novelty;
+mod opening;
 mod peers;
 mod residual;
 mod ridge;
@@ -37,6 +39,7 @@ pub use error::DetectError;
 pub use isolation_forest::{
     ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
 };
+pub use opening::Prior;
 pub use peers::{PeerVerdict, peer_outliers};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use stream::{SeriesDetector, score_series, score_series_until};

@@ -7,6 +7,7 @@ use super::combine::{Calibration, Subject};
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
 use super::explain;
+use super::opening::Prior;
 use super::settings::Settings;
 use super::types::{Attribution, PointScore, Reason, Scores, Watch, score_of};
 use crate::series::{Series, Step};
@@ -68,14 +69,14 @@ impl SeriesDetector {
         let (lower, upper) = band(&evidence, reach);
         let direction = explain::direction(evidence.value, lower, upper);
         let unwanted = unwanted(self.settings.direction, evidence.residual);
-        let counts = !imputed && !evidence.warming_up;
-        let p_value = self.judge.p_value(if counts { evidence.combined } else { 0.0 }, counts);
+        let counts = !imputed;
+        let p_value = self.judge.p_value(evidence.combined, counts && !evidence.warming_up).min(evidence.opening);
         let p_value = if unwanted { 1.0 } else { p_value };
         let score = score_of(p_value, p_star);
         let telling = counts && score >= explain::TELLING;
         let reasons = match (imputed, evidence.warming_up) {
             (true, _) => vec![Reason::Missing],
-            (false, true) => vec![Reason::WarmingUp],
+            (false, true) => explain::warm_up(&evidence, telling),
             _ if telling => explain::reasons(&evidence, direction),
             _ => Vec::new(),
         };
@@ -94,6 +95,21 @@ impl SeriesDetector {
             reasons,
             attribution: if telling { self.attribution(&evidence) } else { Vec::new() },
         }
+    }
+
+    /// The same for a series that has siblings (same job, another instance): its first points are judged by what those
+    /// are like, and with three or more of them the judgement is trusted from the first point on.
+    #[must_use]
+    pub fn with_siblings(step: Step, settings: &Settings, prior: Prior) -> Self {
+        let mut detector = Self::new(step, settings);
+        detector.core.open_with(prior);
+        detector
+    }
+
+    /// What a sibling of this series may expect of itself; `None` before the warm-up of 50 points is over.
+    #[must_use]
+    pub fn prior(&self) -> Option<Prior> {
+        self.core.prior()
     }
 
     /// Stops learning for good: windows still move with the values, all that was learned stays.
@@ -120,7 +136,8 @@ impl SeriesDetector {
         self.settings.false_alarms.p_star(self.step)
     }
 
-    /// How far judgements can be trusted by now, 0 to 1: 0 at first, 1/2 after 250 points, 0.8 after 1,000.
+    /// How far judgements can be trusted by now, 0 to 1: 0 at first, 1/2 after 250 points (at once with three siblings),
+    /// 0.8 after 1,000.
     #[must_use]
     pub fn confidence(&self) -> f64 {
         confidence(self.core.learned())

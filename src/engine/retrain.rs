@@ -188,7 +188,7 @@ fn learn(
     let mut points = 0;
     let mut tracked = Vec::new();
     for group in group(samples, &spec.entity_by) {
-        let mut one = Tracked::new(&group, spec.step, &spec.detect)?;
+        let mut one = Tracked::new(&group, spec.step, &spec.detect, None)?;
         points += one.advance(&group, end, spec, now)?.points;
         tracked.push(one);
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::lifecycle::{Lifecycle, Transition};
 use crate::alert::{Alert, Identity, Origin};
-use crate::detect::{self, DetectError, EntityDetector, PointScore, SeriesDetector};
+use crate::detect::{self, DetectError, EntityDetector, PointScore, Prior, SeriesDetector};
 use crate::series::{Grid, Labels, Samples, SeriesError, Step, Unit};
 
 use super::settings::DetectorSpec;
@@ -104,11 +104,20 @@ impl Group {
 }
 
 impl Tracked {
-    /// Something new to follow.
-    pub(super) fn new(group: &Group, step: Step, settings: &detect::Settings) -> Result<Self, DetectError> {
+    /// Something new to follow; a single series may have siblings to learn from.
+    pub(super) fn new(
+        group: &Group,
+        step: Step,
+        settings: &detect::Settings,
+        prior: Option<Prior>,
+    ) -> Result<Self, DetectError> {
         let metrics = group.metric_names();
+        let alone = || match prior {
+            Some(prior) => SeriesDetector::with_siblings(step, settings, prior),
+            None => SeriesDetector::new(step, settings),
+        };
         let (model, unit) = match group.metrics.as_slice() {
-            [only] => (Model::Series(Box::new(SeriesDetector::new(step, settings))), only.unit),
+            [only] => (Model::Series(Box::new(alone())), only.unit),
             _ => (Model::Entity(Box::new(EntityDetector::try_new(step, metrics.clone(), settings)?)), Unit::None),
         };
         Ok(Self {
@@ -176,6 +185,14 @@ impl Tracked {
         match &self.model {
             Model::Series(detector) => detector.confidence(),
             Model::Entity(detector) => detector.confidence(),
+        }
+    }
+
+    /// What a sibling may expect of itself; `None` for an entity and before the warm-up is over.
+    pub(super) fn prior(&self) -> Option<Prior> {
+        match &self.model {
+            Model::Series(detector) => detector.prior(),
+            Model::Entity(_) => None,
         }
     }
 

@@ -11,10 +11,13 @@ use tracing::{debug, info, warn};
 use super::settings::DetectorSpec;
 use super::tracked::{Group, Happened, Tracked, group};
 use super::{App, EngineError, compute};
-use crate::series::{Fingerprint, Samples, Step};
+use crate::detect::Prior;
+use crate::series::{Fingerprint, Labels, Samples, Step};
 use crate::source::{Range, SourceError};
 use crate::telemetry;
 
+/// Siblings that a new series is compared with.
+const MOST_SIBLINGS: usize = 16;
 /// Series judged between two looks at whether to stop; their alerts go out before the next ones are judged.
 const CHUNK: usize = 64;
 /// Shortest time without samples after which a series counts as gone.
@@ -98,8 +101,12 @@ impl App {
         while !work.is_empty() {
             // compute
             let chunk: Vec<Work> = work.drain(..work.len().min(CHUNK)).collect();
-            let (owned, stopping) = (spec.clone(), self.stopping_token());
-            let outcomes = compute::run_long(move || judge_all(chunk, &owned, range.end, now, &stopping)).await?;
+            let (owned, stopping, siblings) = (spec.clone(), self.stopping_token(), known.clone());
+            let outcomes = compute::run_long(move || {
+                let round = Judging { spec: &owned, known: &siblings, end: range.end, now };
+                judge_all(chunk, &round, &stopping)
+            })
+            .await?;
             // act
             for outcome in outcomes {
                 self.take_over(spec, outcome, &mut round, now).await?;
@@ -266,37 +273,39 @@ fn whole_history(spec: &DetectorSpec, end: Timestamp) -> Result<Range, EngineErr
     Ok(Range { start, end, step: spec.step })
 }
 
-/// Judges a chunk in parallel. A series whose judgement fails or panics stays as it was; the others go on. Series that
-/// are not begun when the service stops are left out.
-fn judge_all(
-    work: Vec<Work>,
-    spec: &DetectorSpec,
+/// What every series of a round is judged with.
+struct Judging<'a> {
+    spec: &'a DetectorSpec,
+    /// What was followed before the round.
+    known: &'a BTreeMap<Fingerprint, Arc<Tracked>>,
     end: Timestamp,
     now: Timestamp,
-    stopping: &CancellationToken,
-) -> Vec<Outcome> {
+}
+
+/// Judges a chunk in parallel. A series whose judgement fails or panics stays as it was; the others go on. Series that
+/// are not begun when the service stops are left out.
+fn judge_all(work: Vec<Work>, round: &Judging<'_>, stopping: &CancellationToken) -> Vec<Outcome> {
     work.into_par_iter()
         .filter(|_| !stopping.is_cancelled())
-        .map(|(fingerprint, before, group)| {
-            match compute::contained(|| judge_one(before.as_deref(), &group, spec, end, now)) {
-                Ok(Ok((tracked, happened))) => Ok((fingerprint, tracked, happened)),
-                Ok(Err(error)) | Err(error) => Err(format!("{}: {error}", group.name)),
-            }
+        .map(|(fingerprint, before, group)| match compute::contained(|| judge_one(before.as_deref(), &group, round)) {
+            Ok(Ok((tracked, happened))) => Ok((fingerprint, tracked, happened)),
+            Ok(Err(error)) | Err(error) => Err(format!("{}: {error}", group.name)),
         })
         .collect()
 }
 
-fn judge_one(
-    before: Option<&Tracked>,
-    group: &Group,
-    spec: &DetectorSpec,
-    end: Timestamp,
-    now: Timestamp,
-) -> Result<(Tracked, Happened), EngineError> {
+fn judge_one(before: Option<&Tracked>, group: &Group, round: &Judging<'_>) -> Result<(Tracked, Happened), EngineError> {
+    let spec = round.spec;
     let mut tracked = match before.filter(|one| one.has_all(group)) {
         Some(known) => known.clone(),
-        None => Tracked::new(group, spec.step, &spec.detect)?,
+        None => Tracked::new(group, spec.step, &spec.detect, prior(&group.labels, round.known))?,
     };
-    let happened = tracked.advance(group, end, spec, now)?;
+    let happened = tracked.advance(group, round.end, spec, round.now)?;
     Ok((tracked, happened))
+}
+
+/// What a new series may expect, from those that differ from it in one label only (an instance, a pod): at most 16 of them.
+fn prior(labels: &Labels, known: &BTreeMap<Fingerprint, Arc<Tracked>>) -> Option<Prior> {
+    let siblings = known.values().filter(|one| labels.differ_in_one(&one.labels)).filter_map(|one| one.prior());
+    Prior::of_siblings(&siblings.take(MOST_SIBLINGS).collect::<Vec<Prior>>())
 }

@@ -66,6 +66,14 @@ impl Labels {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Whether both have the same names, and the same values but for exactly one.
+    #[must_use]
+    pub fn differ_in_one(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self.0.keys().eq(other.0.keys())
+            && self.0.values().zip(other.0.values()).filter(|(own, their)| own != their).count() == 1
+    }
+
     /// Whether there is no label.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -181,6 +189,17 @@ mod tests {
         assert_eq!(labels.to_string(), r#"up{job="api",path="a\"b"}"#);
         assert_eq!(Labels::new().to_string(), "{}");
         assert_eq!(Labels::new().with("__name__", "up").to_string(), "up");
+    }
+
+    #[test]
+    fn siblings_differ_in_one_label() {
+        let one = Labels::new().with("job", "api").with("instance", "a:80");
+        assert!(one.differ_in_one(&one.clone().with("instance", "b:80")));
+        for other in
+            [one.clone(), one.clone().with("instance", "b:80").with("job", "web"), one.clone().with("zone", "x")]
+        {
+            assert!(!one.differ_in_one(&other), "{other}");
+        }
     }
 
     #[test]
