@@ -19,8 +19,9 @@ const FORMAT: u32 = 1;
 pub const MOST_METRICS: usize = 10_000;
 /// Most metrics that are judged together; the others are judged one by one only.
 const MOST_JOINT: usize = 256;
-/// So many of the most unusual metrics make the evidence of single metrics.
-const TOP: usize = 5;
+/// The most unusual metrics make the evidence of single metrics: one in eight, and so many at most.
+const ONE_IN: usize = 8;
+const MOST_TOP: usize = 5;
 /// Weights of single metrics, joint distance and joint forest.
 const SINGLE: f64 = 0.5;
 const DISTANCE: f64 = 0.5;
@@ -30,7 +31,7 @@ const PER_FOLD: f64 = 0.16;
 
 /// A streaming detector for the metrics of one service, machine or pod.
 ///
-/// Evidence is the weighted mean of: the five most unusual metrics by themselves (each as [`super::SeriesDetector`] sees
+/// Evidence is the weighted mean of: the most unusual metrics (one in eight, five at most) by themselves (each as [`super::SeriesDetector`] sees
 /// it), the Mahalanobis distance of all values together, an isolation forest on all standardised residuals.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
@@ -240,16 +241,23 @@ pub fn score_entity_until(
 }
 
 fn combine(own: &[f64], together: &Together) -> f64 {
-    let by_chance = PER_FOLD * (own.len() as f64 / TOP as f64).max(1.0).ln();
+    // correlations count as one more metric
+    let own: Vec<f64> = own.iter().copied().chain([together.correlation]).collect();
+    let own = own.as_slice();
+    let by_chance = PER_FOLD * (own.len() as f64 / top_count(own) as f64).ln();
     let all = SINGLE * (top_mean(own) - by_chance) + DISTANCE * together.distance + FOREST * together.forest;
     all.max(0.0)
+}
+
+fn top_count(own: &[f64]) -> usize {
+    own.len().div_ceil(ONE_IN).clamp(1, MOST_TOP)
 }
 
 /// Mean of the largest few.
 fn top_mean(own: &[f64]) -> f64 {
     let mut sorted = own.to_vec();
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));
-    let top = sorted.len().clamp(1, TOP);
+    let top = top_count(own);
     sorted.iter().take(top).sum::<f64>() / top as f64
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::excess::Excess;
 use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
 use super::linear;
+use super::sustained::Sustained;
 use super::trail::Trail;
 
 const ROWS: usize = 1_024;
@@ -19,6 +20,10 @@ const RESIDUAL_CLIP: f64 = 12.0;
 /// Smallest spread of the recent past, in units of the whole past's.
 const LEAST_SPREAD: f64 = 0.05;
 const RIDGE: f64 = 0.3;
+/// Rows after which half of what was seen together has faded, and the share of it that counts: a combination that stays
+/// unlikely is more than each of its rows.
+const HALF_LIFE: f64 = 10.0;
+const SHARE: f64 = 1.3;
 /// A metric that is unlikely given the others, while ordinary by itself.
 const BROKEN: f64 = 3.0;
 const ORDINARY: f64 = 2.5;
@@ -49,6 +54,9 @@ pub(super) struct Joint {
     #[serde(skip)]
     forest: Option<IsolationForest>,
     excess: Excess,
+    sustained: Sustained,
+    /// How unlikely the most unlikely of the ordinary metrics was, given the others.
+    breaks: Excess,
 }
 
 /// What is known of one metric's values.
@@ -82,18 +90,23 @@ struct Fit {
     high: Vec<f64>,
     #[serde(with = "super::exact::f64s")]
     whiten: Vec<f64>,
+    /// Reciprocal of each metric's spread given the others.
+    #[serde(with = "super::exact::f64s")]
+    per_own: Vec<f64>,
 }
 
 /// What the metrics showed together.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Together {
-    /// `ln(1 + distance)`.
+    /// `ln(1 + distance)`, sustained.
     pub(super) distance: f64,
     /// `ln(1 + excess)` of the forest's score.
     pub(super) forest: f64,
-    /// Standardised values, and the same whitened; empty before the first fit.
+    /// `ln(1 + excess)` of the most unlikely metric, given the others, among those that are ordinary by themselves.
+    pub(super) correlation: f64,
+    /// Standardised values, and what the correlations make of them; empty before the first fit.
     z: Vec<f64>,
-    white: Vec<f64>,
+    pull: Vec<f64>,
 }
 
 /// Who had which part in the distance.
@@ -122,6 +135,8 @@ impl Joint {
             fits: 0,
             forest: None,
             excess: Excess::new(mix(seed, 3)),
+            sustained: Sustained::new(HALF_LIFE, SHARE),
+            breaks: Excess::new(mix(seed, 4)),
         }
     }
 
@@ -130,8 +145,14 @@ impl Joint {
         let clipped: Vec<f64> = residuals.iter().map(|r| r.clamp(-RESIDUAL_CLIP, RESIDUAL_CLIP)).collect();
         let score = self.forest.as_ref().and_then(|f| f.score(&clipped).ok()).unwrap_or(0.0);
         let mut together = self.fit.as_ref().map_or_else(Together::default, |fit| fit.judge(values));
+        together.distance = self.sustained.push(together.distance);
         together.forest = self.excess.of(score).ln_1p();
+        let off = self.fit.as_ref().map(|fit| fit.most_broken(&together));
+        together.correlation = off.map_or(0.0, |off| self.breaks.of(off).ln_1p());
         if learn {
+            if let Some(off) = off {
+                self.breaks.learn(off);
+            }
             self.learn(values, &clipped, score);
         }
         together
@@ -185,17 +206,20 @@ impl Joint {
         }
         if let Some(factor) = linear::cholesky(&matrix, width) {
             let limit = |sign: f64| self.metrics.iter().map(|m| m.past_mean + sign * CLIP * past_sd(m)).collect();
+            let whiten = linear::inverse_lower(&factor, width);
+            let precision = |k: usize| (k..width).map(|row| whiten[row * width + k].powi(2)).sum::<f64>();
             self.fit = Some(Fit {
+                per_own: (0..width).map(|k| precision(k).max(1e-12).sqrt().recip()).collect(),
                 per_unit: sd.iter().map(|sd| sd.recip()).collect(),
                 low: limit(-1.0),
                 high: limit(1.0),
                 mean,
-                whiten: linear::inverse_lower(&factor, width),
+                whiten,
             });
         }
     }
 
-    /// Who had which part in what [`Self::push`] showed. O(width²): for points that are worth it.
+    /// Who had which part in what [`Self::push`] showed.
     pub(super) fn parts(&self, together: &Together) -> Parts {
         let found = self.fit.as_ref().filter(|_| !together.z.is_empty()).map(|fit| fit.parts(together));
         let mut parts = found.unwrap_or_default();
@@ -213,7 +237,7 @@ impl Joint {
     /// After a snapshot was read: checks the parts and grows the forest again. Says what is wrong.
     pub(super) fn restore(&mut self, width: usize) -> Result<(), &'static str> {
         let fit_is_sound = self.fit.as_ref().is_none_or(|f| {
-            let lists = [&f.mean, &f.per_unit, &f.low, &f.high];
+            let lists = [&f.mean, &f.per_unit, &f.low, &f.high, &f.per_own];
             let ordered = f.low.iter().zip(&f.high).all(|(low, high)| low <= high);
             lists.iter().all(|l| l.len() == width) && ordered && f.whiten.len() == width * width
         });
@@ -222,6 +246,8 @@ impl Joint {
             && self.products.len() == width * (width + 1) / 2
             && self.residuals.is_sound()
             && self.excess.is_sound()
+            && self.sustained.is_sound()
+            && self.breaks.is_sound()
             && fit_is_sound;
         if !sound {
             return Err("its joint part does not fit its metrics");
@@ -268,24 +294,31 @@ impl Fit {
                     }
                 })
                 .collect();
-        let rows = self.whiten.chunks_exact(width.max(1)).enumerate();
-        let white: Vec<f64> =
-            rows.map(|(row, weights)| weights[..=row].iter().zip(&z).map(|(w, v)| w * v).sum()).collect();
-        let squared: f64 = white.iter().map(|v| v * v).sum();
-        Together { distance: (squared / width.max(1) as f64).sqrt().ln_1p(), forest: 0.0, z, white }
+        // |W z|² and Wᵀ W z in one pass over the rows of W
+        let (mut squared, mut pull) = (0.0, vec![0.0; width]);
+        for (row, weights) in self.whiten.chunks_exact(width.max(1)).enumerate() {
+            let white: f64 = weights[..=row].iter().zip(&z).map(|(w, v)| w * v).sum();
+            squared += white * white;
+            pull.iter_mut().zip(&weights[..=row]).for_each(|(pull, w)| *pull += w * white);
+        }
+        let distance = (squared / width.max(1) as f64).sqrt().ln_1p();
+        Together { distance, forest: 0.0, correlation: 0.0, z, pull }
+    }
+
+    /// How far metric `k` is from what the others let expect, in its own spread given them; 0 unless ordinary by itself.
+    fn broken(&self, together: &Together, k: usize) -> f64 {
+        if together.z[k].abs() < ORDINARY { together.pull[k].abs() * self.per_own[k] } else { 0.0 }
+    }
+
+    fn most_broken(&self, together: &Together) -> f64 {
+        (0..together.z.len()).map(|k| self.broken(together, k)).fold(0.0, f64::max)
     }
 
     fn parts(&self, together: &Together) -> Parts {
-        let width = self.mean.len();
-        let mut parts = Parts::default();
-        for (k, own) in together.z.iter().enumerate() {
-            let column = || (k..width).map(|row| self.whiten[row * width + k]);
-            let pull: f64 = column().zip(&together.white[k..]).map(|(w, v)| w * v).sum();
-            let precision: f64 = column().map(|w| w * w).sum();
-            parts.shares.push((own * pull).max(0.0));
-            parts.broken.push(pull.abs() > BROKEN * precision.sqrt() && own.abs() < ORDINARY);
+        Parts {
+            shares: together.z.iter().zip(&together.pull).map(|(own, pull)| (own * pull).max(0.0)).collect(),
+            broken: (0..together.z.len()).map(|k| self.broken(together, k) > BROKEN).collect(),
         }
-        parts
     }
 }
 
@@ -305,7 +338,7 @@ mod tests {
         }
         let usual = joint.push(&[0.8, 0.8, 0.1], &[0.0; 3], false);
         let broken = joint.push(&[0.9, -0.9, 0.1], &[0.0; 3], false);
-        assert!(broken.distance > usual.distance + 0.5, "{} {}", broken.distance, usual.distance);
+        assert!(broken.distance > usual.distance + 0.3, "{} {}", broken.distance, usual.distance);
         let (broken, usual) = (joint.parts(&broken), joint.parts(&usual));
         assert_eq!(broken.broken.iter().filter(|b| **b).count(), 2, "{broken:?}");
         assert!(!usual.broken.contains(&true));

@@ -30,6 +30,7 @@ mod seasonal;
 mod settings;
 mod shape;
 mod stream;
+mod sustained;
 mod trail;
 mod types;
 mod window;

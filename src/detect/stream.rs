@@ -9,9 +9,13 @@ use super::error::DetectError;
 use super::explain;
 use super::opening::Prior;
 use super::settings::Settings;
+use super::sustained::Sustained;
 use super::types::{Attribution, PointScore, Reason, Scores, Watch, score_of};
 use crate::series::{Series, Step};
 
+/// Points after which half of an incident's evidence has faded, and the share of it that counts.
+const HALF_LIFE: f64 = 20.0;
+const SHARE: f64 = 0.9;
 /// Version of the snapshot; another one is refused.
 const FORMAT: u32 = 1;
 /// A streaming detector for one series of a regular step.
@@ -43,6 +47,7 @@ struct Snapshot {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Judge {
     calibration: Calibration,
+    sustained: Sustained,
     frozen: bool,
 }
 
@@ -180,7 +185,8 @@ pub fn score_series_until(
 
 impl Judge {
     pub(super) fn new(step: Step, subject: Subject) -> Self {
-        Self { calibration: Calibration::new(step, subject), frozen: false }
+        let sustained = Sustained::new(HALF_LIFE, SHARE);
+        Self { calibration: Calibration::new(step, subject), sustained, frozen: false }
     }
 
     /// The p-value of a point's evidence; `counts` says whether the point may be judged and learned.
@@ -188,6 +194,7 @@ impl Judge {
         if !counts {
             return 1.0;
         }
+        let evidence = self.sustained.push(evidence);
         let p_value = self.calibration.p_value(evidence);
         if !self.frozen {
             self.calibration.learn(evidence);
@@ -200,7 +207,7 @@ impl Judge {
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        self.calibration.is_sound()
+        self.calibration.is_sound() && self.sustained.is_sound()
     }
 }
 
