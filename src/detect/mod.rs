@@ -21,6 +21,7 @@ mod isolation_forest;
 mod joint;
 mod linear;
 mod novelty;
+mod online_forest;
 mod peers;
 mod residual;
 mod ridge;
@@ -37,6 +38,7 @@ pub use error::DetectError;
 pub use isolation_forest::{
     ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
 };
+pub use online_forest::{OnlineForest, OnlineForestParams, OnlineParamsError, SeriesForest};
 pub use peers::{PeerVerdict, peer_outliers};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use stream::{SeriesDetector, score_series, score_series_until};
