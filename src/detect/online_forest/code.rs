@@ -41,11 +41,8 @@ pub(super) fn encode(z: f32) -> i16 {
 /// The distance of a code: the one of the smallest magnitude that has it.
 pub(super) fn decode(code: i16) -> f32 {
     let size = u32::from(code.unsigned_abs());
-    if size == 0 {
-        return 0.0;
-    }
-    let z = f32::from_bits((size + LOWEST) << LOST);
-    if code < 0 { -z } else { z }
+    let known = if size == 0 { 0 } else { (size + LOWEST) << LOST };
+    f32::from_bits(known | u32::from(code < 0) << 31)
 }
 
 impl Scale {

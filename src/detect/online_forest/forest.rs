@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::code::{Scale, Spread};
 use super::params::{MOST_FEATURES, OnlineForestParams, OnlineParamsError};
 use super::stored::Stored;
-use super::tree::{self, Draws, Node, Rows};
+use super::tree::{self, Codes, Draws, LANES, Node, Rows};
 use crate::detect::isolation_forest::{average_path_length, score_of_mean_path};
 
 /// Rows that are learned before the first tree is grown.
 const WARM_UP: u64 = 32;
+/// With each of the first trees the scales of all features are looked at, later of one in so many.
+const FIRST_LOOKS: u64 = 3;
+const TURNS: u64 = 7;
 
 /// A forest that learns row after row. `serde` stores all of it; one that was read back goes on bit for bit.
 ///
@@ -118,7 +121,7 @@ impl OnlineForest {
     pub fn attribute(&self, row: &[f64]) -> Vec<f64> {
         let codes = self.codes(row);
         let mut shares = vec![0.0; self.width];
-        for (nodes, _) in self.trees() {
+        for nodes in self.nodes.chunks_exact(self.params.slots()) {
             tree::credit(nodes, &codes, &mut shares);
         }
         let trees = self.grown_on.len().max(1) as f64;
@@ -143,32 +146,41 @@ impl OnlineForest {
             + self.grown_on.capacity() * size_of::<u16>()
     }
 
-    fn codes(&self, row: &[f64]) -> Vec<i16> {
+    fn codes(&self, row: &[f64]) -> Codes {
+        let mut codes = [0; MOST_FEATURES];
         let known = self.scales.iter().zip(&self.medians);
         let values = row.iter().copied().chain(std::iter::repeat(f64::NAN));
-        known.zip(values).map(|((scale, median), value)| scale.code(value, *median)).collect()
-    }
-
-    fn trees(&self) -> impl Iterator<Item = (&[Node], u16)> {
-        self.nodes.chunks_exact(self.params.slots()).zip(self.grown_on.iter().copied())
+        for ((code, (scale, median)), value) in codes.iter_mut().zip(known).zip(values) {
+            *code = scale.code(value, *median);
+        }
+        codes
     }
 
     /// The chance that a random cut of the whole reservoir's range sets the row apart, for each feature.
-    fn apart<'a>(&'a self, codes: &'a [i16]) -> impl Iterator<Item = f64> + 'a {
+    fn apart<'a>(&'a self, codes: &'a Codes) -> impl Iterator<Item = f64> + 'a {
         codes.iter().zip(&self.bounds).map(|(code, (low, high))| f64::from(tree::chance_apart(*code, *low, *high)))
     }
 
-    fn score_codes(&self, codes: &[i16]) -> f64 {
+    fn score_codes(&self, codes: &Codes) -> f64 {
         if !self.is_ready() {
             return 0.5;
         }
         let sample = self.params.sample_size();
-        let ordinary = average_path_length(sample) as f32;
+        let (slots, most_depth) = (self.params.slots(), self.params.most_depth());
         let mut sum = 0.0_f32;
-        for (nodes, rows) in self.trees() {
-            let path = tree::expected_path(nodes, codes);
+        let mut add = |path: f32, rows: u16| {
             let full = usize::from(rows) == sample;
-            sum += if full { path } else { path * ordinary / average_path_length(usize::from(rows).max(2)) as f32 };
+            sum += if full { path } else { path * relative_path(sample, usize::from(rows)) };
+        };
+        let together = self.nodes.chunks_exact(LANES * slots);
+        let (rest, rows) = (together.remainder(), self.grown_on.chunks_exact(LANES));
+        let rows_of_rest = rows.remainder();
+        for (nodes, rows) in together.zip(rows) {
+            let paths = tree::expected_paths(nodes, slots, codes, most_depth);
+            paths.into_iter().zip(rows).for_each(|(path, rows)| add(path, *rows));
+        }
+        for (nodes, rows) in rest.chunks_exact(slots).zip(rows_of_rest) {
+            add(tree::expected_path(nodes, codes), *rows);
         }
         let mean = f64::from(sum) / self.grown_on.len() as f64;
         let at_once = self.apart(codes).sum::<f64>() / self.width as f64;
@@ -176,16 +188,16 @@ impl OnlineForest {
     }
 
     /// The row into the reservoir, and a tree from it when one is due.
-    fn keep(&mut self, row: &[f64], codes: &[i16]) {
+    fn keep(&mut self, row: &[f64], codes: &Codes) {
         self.seen += 1;
         let held = self.rows.len() / self.width;
         if held < self.params.held() {
-            self.rows.extend_from_slice(codes);
+            self.rows.extend_from_slice(&codes[..self.width]);
         } else {
             let span = self.seen.min(self.params.time_constant()) as f64;
             let place = (self.draw() * span) as usize;
             if let Some(old) = self.rows.chunks_exact_mut(self.width).nth(place) {
-                old.copy_from_slice(codes);
+                old.copy_from_slice(&codes[..self.width]);
             }
         }
         if self.seen < WARM_UP {
@@ -227,29 +239,38 @@ impl OnlineForest {
         self.grown += 1;
     }
 
-    /// Median and range of each feature in the reservoir, and a better scale where the data have moved.
+    /// Range of each feature in the reservoir; of some features, in turn, the median too, and a better scale where the
+    /// data have moved.
     fn look(&mut self, row: &[f64]) {
         let mut column = Vec::with_capacity(self.rows.len() / self.width);
         for feature in 0..self.width {
-            self.measure(feature, &mut column);
+            let due = self.grown < FIRST_LOOKS || (feature as u64 + self.grown).is_multiple_of(TURNS);
+            if !due {
+                continue;
+            }
+            self.sort_column(feature, &mut column);
             let at = |tenths: usize| column[tenths * (column.len() - 1) / 10];
             let spread = Spread { tenth: at(1), median: at(5), ninetieth: at(9) };
+            self.medians[feature] = spread.median;
             let value = row.get(feature).copied().unwrap_or(f64::NAN);
             if let Some(better) = self.scales[feature].better(spread, value) {
                 self.rescale(feature, better);
-                self.measure(feature, &mut column);
+                self.sort_column(feature, &mut column);
+                self.medians[feature] = column[5 * (column.len() - 1) / 10];
+            }
+        }
+        self.bounds.fill((i16::MAX, i16::MIN));
+        for row in self.rows.chunks_exact(self.width) {
+            for ((low, high), code) in self.bounds.iter_mut().zip(row) {
+                (*low, *high) = ((*low).min(*code), (*high).max(*code));
             }
         }
     }
 
-    fn measure(&mut self, feature: usize, column: &mut Vec<i16>) {
+    fn sort_column(&self, feature: usize, column: &mut Vec<i16>) {
         column.clear();
         column.extend(self.rows.iter().skip(feature).step_by(self.width));
         column.sort_unstable();
-        if let (Some(low), Some(high)) = (column.first(), column.last()) {
-            self.bounds[feature] = (*low, *high);
-            self.medians[feature] = column[(column.len() - 1) / 2];
-        }
     }
 
     /// Rewrites a feature's codes, in rows and in cuts.
@@ -272,4 +293,9 @@ impl OnlineForest {
         self.drawn = draws.drawn;
         drawn
     }
+}
+
+/// How much longer paths are in trees of `sample` rows than in trees of `rows`.
+fn relative_path(sample: usize, rows: usize) -> f32 {
+    (average_path_length(sample) / average_path_length(rows.max(2))) as f32
 }

@@ -8,6 +8,12 @@ const PATH_UNIT: f32 = 1_024.0;
 /// Features that are drawn before the next varying one is taken.
 const DRAWS: usize = 8;
 
+/// Trees that are walked together.
+pub(super) const LANES: usize = 8;
+
+/// A row's codes; those beyond its features are 0. As long as a node's feature can reach.
+pub(super) type Codes = [i16; 256];
+
 /// Eight bytes. An inner node sends `code <= cut` to `left`, the others to `left + 1`, and knows the range of its rows in
 /// its feature. A leaf has `left` 0, its path length in `cut` and its rows in `low`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,6 +73,10 @@ impl Node {
 
     fn path(self) -> f32 {
         f32::from(self.cut) / PATH_UNIT
+    }
+
+    const fn excludes(self, code: i16) -> bool {
+        (code < self.low) | (code > self.high)
     }
 
     /// The chance that a random cut of the range, widened to hold the code, sets it apart; 0 inside the range.
@@ -139,13 +149,13 @@ pub(super) fn grow(
     slots[used..].fill(Node::default());
 }
 
-/// Expected path length of a row.
-pub(super) fn expected_path(nodes: &[Node], codes: &[i16]) -> f32 {
+/// Expected path length of a row in one tree.
+pub(super) fn expected_path(nodes: &[Node], codes: &Codes) -> f32 {
     let (mut path, mut still, mut depth) = (0.0, 1.0, 1.0);
     let mut node = nodes[0];
     while !node.is_leaf() {
         let code = codes[usize::from(node.feature)];
-        if code < node.low || code > node.high {
+        if node.excludes(code) {
             let apart = node.apart(code);
             path += still * apart * depth;
             still *= 1.0 - apart;
@@ -156,8 +166,39 @@ pub(super) fn expected_path(nodes: &[Node], codes: &[i16]) -> f32 {
     path + still * node.path()
 }
 
+/// Expected path lengths in [`LANES`] trees of `slots` nodes, one behind the other: the walks go step by step together,
+/// so that their loads overlap and no branch depends on where a walk ends. Equal to [`expected_path`] of each.
+pub(super) fn expected_paths(nodes: &[Node], slots: usize, codes: &Codes, most_depth: u32) -> [f32; LANES] {
+    let (mut paths, mut still) = ([0.0_f32; LANES], [1.0_f32; LANES]);
+    let mut at: [usize; LANES] = std::array::from_fn(|lane| lane * slots);
+    for step in 1..=most_depth {
+        let (mut own, mut low, mut high) = ([0_i16; LANES], [-i16::MAX; LANES], [i16::MAX; LANES]);
+        for lane in 0..LANES {
+            let node = nodes[at[lane]];
+            let code = codes[usize::from(node.feature)];
+            let inner = !node.is_leaf();
+            own[lane] = code;
+            low[lane] = if inner { node.low } else { -i16::MAX };
+            high[lane] = if inner { node.high } else { i16::MAX };
+            let child = lane * slots + usize::from(node.left) + usize::from(code > node.cut);
+            at[lane] = if inner { child } else { at[lane] };
+        }
+        for lane in 0..LANES {
+            let (own, low, high) = (decode(own[lane]), decode(low[lane]), decode(high[lane]));
+            let gap = (low - own).max(own - high).max(0.0);
+            let apart = gap / (gap + (high - low)).max(f32::MIN_POSITIVE);
+            paths[lane] += still[lane] * apart * step as f32;
+            still[lane] *= 1.0 - apart;
+        }
+    }
+    for ((path, still), place) in paths.iter_mut().zip(still).zip(at) {
+        *path += still * nodes[place].path();
+    }
+    paths
+}
+
 /// Adds to each feature by how much its cuts made the expected path shorter, as a share of the tree's mean path.
-pub(super) fn credit(nodes: &[Node], codes: &[i16], credits: &mut [f64]) {
+pub(super) fn credit(nodes: &[Node], codes: &Codes, credits: &mut [f64]) {
     let means = mean_paths(nodes);
     let (mut at, mut still, mut depth) = (0, 1.0, 1.0_f32);
     let end = leaf(nodes, codes);
@@ -191,7 +232,7 @@ impl Task {
     }
 }
 
-fn leaf(nodes: &[Node], codes: &[i16]) -> usize {
+fn leaf(nodes: &[Node], codes: &Codes) -> usize {
     let mut at = 0;
     while !nodes[at].is_leaf() {
         at = usize::from(nodes[at].left) + usize::from(codes[usize::from(nodes[at].feature)] > nodes[at].cut);
