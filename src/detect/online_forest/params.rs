@@ -59,12 +59,7 @@ impl OnlineForestParams {
     ///
     /// # Errors
     /// [`OnlineParamsError`] with the value and what is allowed.
-    pub fn try_new(
-        trees: usize,
-        sample_size: usize,
-        time_constant: u64,
-        seed: u64,
-    ) -> Result<Self, OnlineParamsError> {
+    pub fn try_new(trees: usize, sample_size: usize, time_constant: u64, seed: u64) -> Result<Self, OnlineParamsError> {
         if !(1..=MOST_TREES).contains(&trees) {
             return Err(OnlineParamsError::Trees(trees));
         }

@@ -206,7 +206,8 @@ fn a_missing_value_stands_at_the_median() {
 
 #[test]
 fn constant_linear_and_two_valued_series_stay_calm_and_a_move_is_seen() {
-    let shapes: [fn(u64) -> f64; 4] = [|_| 7.0, |i| 3.0 * i as f64, |i| f64::from(u8::from(i % 3 == 0)), |i| 1e12 + noise(i)];
+    let shapes: [fn(u64) -> f64; 4] =
+        [|_| 7.0, |i| 3.0 * i as f64, |i| f64::from(u8::from(i % 3 == 0)), |i| 1e12 + noise(i)];
     for (which, shape) in shapes.iter().enumerate() {
         let mut one = series(3);
         let scores: Vec<f64> = (0..1_000).map(|i| one.push(shape(i))).collect();
@@ -235,7 +236,9 @@ fn a_snapshot_that_was_tampered_with_is_refused() {
     let good = json(&learned(1, 200));
     let read = |text: &str| serde_json::from_str::<OnlineForest>(text);
     assert!(read(&good).is_ok());
-    for (from, to) in [("\"format\":1", "\"format\":9"), ("\"width\":3", "\"width\":2"), ("\"nodes\":[", "\"nodes\":[7,")] {
+    for (from, to) in
+        [("\"format\":1", "\"format\":9"), ("\"width\":3", "\"width\":2"), ("\"nodes\":[", "\"nodes\":[7,")]
+    {
         let error = read(&good.replacen(from, to, 1)).expect_err(to).to_string();
         assert!(error.contains("streaming forest"), "{error}");
     }

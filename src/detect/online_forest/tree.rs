@@ -135,13 +135,11 @@ pub(super) fn grow(
         let wanted = if depth == 0 { Some(first) } else { None };
         let Some(cut) = room.then(|| choose(rows, here, wanted, draws)).flatten() else {
             let path = depth as f32 + average_path_length(here.len()) as f32;
-            slots[node] =
-                Node { cut: (path * PATH_UNIT) as i16, low: here.len() as i16, high: 0, feature: 0, left: 0 };
+            slots[node] = Node { cut: (path * PATH_UNIT) as i16, low: here.len() as i16, high: 0, feature: 0, left: 0 };
             continue;
         };
         let middle = start + partition(rows, here, &cut);
-        slots[node] =
-            Node { cut: cut.cut, low: cut.low, high: cut.high, feature: cut.feature as u8, left: used as u8 };
+        slots[node] = Node { cut: cut.cut, low: cut.low, high: cut.high, feature: cut.feature as u8, left: used as u8 };
         tasks.push(Task { node: used, start, end: middle, depth: depth + 1 });
         tasks.push(Task { node: used + 1, start: middle, end, depth: depth + 1 });
         used += 2;
