@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::excess::Excess;
-use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
+use super::isolation_forest::{IsolationForestParams, mix};
 use super::linear;
+use super::online_forest::{OnlineForest, OnlineForestParams};
 use super::trail::Trail;
 
 const ROWS: usize = 1_024;
@@ -21,7 +22,7 @@ const RIDGE: f64 = 0.1;
 const BROKEN: f64 = 5.0;
 const ORDINARY: f64 = 2.5;
 
-/// Mahalanobis distance of the values under the correlations of the recent past, and an isolation forest on the
+/// Mahalanobis distance of the values under the correlations of the recent past, and a streaming isolation forest on the
 /// standardised residuals of all metrics.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Joint {
@@ -34,13 +35,8 @@ pub(super) struct Joint {
     values: Trail,
     next: u64,
     fit: Option<Fit>,
-    residuals: Trail,
-    params: IsolationForestParams,
-    #[serde(with = "super::exact::f64s")]
-    forest_rows: Vec<f64>,
-    fits: u64,
-    #[serde(skip)]
-    forest: Option<IsolationForest>,
+    /// Always there: an entity has 1 to 256 metrics that are judged together.
+    forest: Option<OnlineForest>,
     excess: Excess,
 }
 
@@ -83,11 +79,7 @@ impl Joint {
             values: Trail::new(width, ROWS, STRIDE, mix(seed, 1)),
             next: WARM_UP,
             fit: None,
-            residuals: Trail::new(width, ROWS, STRIDE, mix(seed, 2)),
-            params,
-            forest_rows: Vec::new(),
-            fits: 0,
-            forest: None,
+            forest: OnlineForest::try_new(OnlineForestParams::of(params), width).ok(),
             excess: Excess::new(mix(seed, 3)),
         }
     }
@@ -95,7 +87,7 @@ impl Joint {
     /// Judges one row of values (each in its metric's own frame) and residuals, then learns it.
     pub(super) fn push(&mut self, values: &[f64], residuals: &[f64], learn: bool) -> Together {
         let clipped: Vec<f64> = residuals.iter().map(|r| r.clamp(-RESIDUAL_CLIP, RESIDUAL_CLIP)).collect();
-        let score = self.forest.as_ref().and_then(|f| f.score(&clipped).ok()).unwrap_or(0.0);
+        let score = self.forest.as_ref().filter(|f| f.is_ready()).map_or(0.0, |f| f.score(&clipped));
         let mut together = self.fit.as_ref().map_or_else(Together::default, |fit| fit.judge(values));
         together.forest = self.excess.of(score).ln_1p();
         together.shares.resize(self.width, 0.0);
@@ -115,16 +107,15 @@ impl Joint {
             *squares += rate * (before * (value - *mean) - *squares);
         }
         self.values.push(values);
-        self.residuals.push(residuals);
-        if self.forest.is_some() {
-            self.excess.learn(score);
+        if let Some(forest) = &mut self.forest {
+            if forest.is_ready() {
+                self.excess.learn(score);
+            }
+            forest.learn(residuals);
         }
         if self.learned >= self.next {
             self.next = self.learned + (self.learned / 10).clamp(100, 3_000);
             self.refit();
-            self.forest_rows = self.residuals.values().collect();
-            self.fits += 1;
-            self.grow();
         }
     }
 
@@ -163,13 +154,7 @@ impl Joint {
         }
     }
 
-    fn grow(&mut self) {
-        let params = self.params.with_seed(mix(self.params.seed(), self.fits));
-        let rows = self.forest_rows.len() / self.width.max(1);
-        self.forest = IsolationForest::fit_rows(params, &self.forest_rows, self.width, rows).ok();
-    }
-
-    /// After a snapshot was read: checks the parts and grows the forest again. Says what is wrong.
+    /// After a snapshot was read: checks the parts. Says what is wrong.
     pub(super) fn restore(&mut self, width: usize) -> Result<(), &'static str> {
         let fit_is_sound = self.fit.as_ref().is_none_or(|f| {
             let lists = [&f.past_mean, &f.past_sd, &f.mean, &f.sd];
@@ -179,14 +164,11 @@ impl Joint {
             && self.past_mean.len() == width
             && self.past_squares.len() == width
             && self.values.is_sound()
-            && self.residuals.is_sound()
+            && self.forest.as_ref().is_none_or(|f| f.features() == width)
             && self.excess.is_sound()
             && fit_is_sound;
         if !sound {
             return Err("its joint part does not fit its metrics");
-        }
-        if self.fits > 0 {
-            self.grow();
         }
         Ok(())
     }
