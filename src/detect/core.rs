@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::excess::Excess;
 use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
 use super::frame::Frame;
-use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
+use super::isolation_forest::mix;
 use super::novelty::Novelty;
+use super::online_forest::{OnlineForest, OnlineForestParams};
 use super::opening::{Opening, Prior};
 use super::residual::ResidualTail;
 use super::ridge::Ridge;
@@ -24,9 +25,9 @@ const PRIOR_POINTS: usize = 2_000;
 /// Points of raw history that are held: at least so many, and up to so many for seven days.
 const LEAST_HELD: usize = 8_320;
 const MOST_HELD: usize = 24_000;
-/// Rows that the forest is fitted on: held, and the most that one of them stands for.
-const FOREST_ROWS: usize = 1_024;
-const FOREST_STRIDE: usize = 8;
+/// Rows of features that the level part's reservoir is taken from: held, and the most that one of them stands for.
+const LEVEL_ROWS: usize = 1_024;
+const LEVEL_STRIDE: usize = 8;
 /// Span of the reservoirs in points.
 const RESERVOIR_SPAN: usize = 8_000;
 const SHORT_WINDOW: usize = 8;
@@ -105,7 +106,8 @@ pub(super) struct Core {
     short: Novelty,
     long: Novelty,
     rows: Trail,
-    forest: ForestState,
+    /// Always there: a forest takes rows of so many features.
+    forest: Option<OnlineForest>,
     excess: Vec<Excess>,
     tail: ResidualTail,
     #[serde(with = "super::exact::one")]
@@ -118,21 +120,9 @@ pub(super) struct Core {
     frozen: bool,
 }
 
-/// The forest and the rows it was fitted on; a snapshot holds the rows, the forest follows from them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct ForestState {
-    params: IsolationForestParams,
-    #[serde(with = "super::exact::f64s")]
-    rows: Vec<f64>,
-    fits: u64,
-    next: u64,
-    #[serde(skip)]
-    fitted: Option<IsolationForest>,
-}
-
 impl Core {
     pub(super) fn new(step: Step, settings: &Settings) -> Self {
-        let params = settings.forest.params(mix(settings.seed, 3));
+        let params = OnlineForestParams::of(settings.forest.params(mix(settings.seed, 3)));
         let (day, week) = settings.season.points(step);
         let wanted = week.or(day).map_or(0, |points| 4 * points + 8).max(day.map_or(0, |d| 7 * d + 8));
         let needed = day.or(week).map_or(0, |points| 7 * points + 8).min(MOST_HELD);
@@ -150,8 +140,8 @@ impl Core {
             level: Novelty::new(LEVEL_FEATURES, 3),
             short: Novelty::new(SHORT_WINDOW, 1),
             long: Novelty::new(LONG_WINDOW, 1),
-            rows: Trail::new(FEATURES, FOREST_ROWS, FOREST_STRIDE, mix(seed, 1)),
-            forest: ForestState { params, rows: Vec::new(), fits: 0, next: WARM_UP, fitted: None },
+            rows: Trail::new(FEATURES, LEVEL_ROWS, LEVEL_STRIDE, mix(seed, 1)),
+            forest: OnlineForest::try_new(params, FEATURES).ok(),
             excess: (0..COUNT as u64).map(|part| Excess::new(mix(seed, 10 + part))).collect(),
             tail: ResidualTail::new(mix(seed, 2)),
             mean_size: 0.0,
@@ -241,12 +231,12 @@ impl Core {
         &self.tail
     }
 
-    /// Shares of the features in the forest's score; `None` before there is a forest.
+    /// Shares of the features in the forest's score; `None` before there is a tree.
     pub(super) fn attribute(&self, features: &[f64; FEATURES]) -> Option<Vec<f64>> {
-        self.forest.fitted.as_ref()?.attribute(features).ok()
+        self.forest.as_ref().filter(|f| f.is_ready()).map(|f| f.attribute(features))
     }
 
-    /// After a snapshot was read: checks the parts and grows the forest again. Says what is wrong.
+    /// After a snapshot was read: checks the parts. Says what is wrong.
     pub(super) fn restore(&mut self) -> Result<(), &'static str> {
         let sound = self.excess.len() == COUNT
             && self.excess.iter().all(Excess::is_sound)
@@ -256,11 +246,11 @@ impl Core {
             && self.shape.is_sound()
             && self.seasonal.is_sound()
             && self.opening.is_sound()
-            && self.tail.is_sound();
+            && self.tail.is_sound()
+            && self.forest.as_ref().is_none_or(|f| f.features() == FEATURES);
         if !sound {
             return Err("its parts do not fit together");
         }
-        self.forest.grow();
         Ok(())
     }
 
@@ -281,7 +271,7 @@ impl Core {
         let long = self.long.distance(&window);
         self.recent.window_into(0, self.shape.width(), &mut window);
         let shape = self.shape.distance(&mut window);
-        let forest = self.forest.fitted.as_ref().and_then(|f| f.score(features).ok());
+        let forest = self.forest.as_ref().filter(|f| f.is_ready()).map(|f| f.score(features));
         let level = self.level.distance(&features[..LEVEL_FEATURES]);
         let season = self.seasonal.is_ready().then_some(residual.abs());
         let step = (self.ridge_errors.len() >= FEWEST_ERRORS).then_some(step);
@@ -301,6 +291,9 @@ impl Core {
         self.ridge.learn(prediction, value);
         self.ridge_errors.push((value - prediction).abs());
         self.rows.push(features);
+        if let Some(forest) = &mut self.forest {
+            forest.learn(features);
+        }
         if self.seasonal.is_ready() {
             self.tail.learn(residual.abs().min(1e9));
         }
@@ -327,12 +320,6 @@ impl Core {
             self.rebuild_reservoirs();
             self.next_reservoir = age + 100.max((age - WARM_UP) / 20);
         }
-        if age >= self.forest.next {
-            self.forest.rows = self.rows.values().collect();
-            self.forest.fits += 1;
-            self.forest.next = age + (age / 10).clamp(100, 5_000);
-            self.forest.grow();
-        }
     }
 
     fn rebuild_reservoirs(&mut self) {
@@ -351,14 +338,6 @@ impl Core {
         let level: Vec<f64> = self.rows.values().collect();
         let level: Vec<f64> = level.chunks_exact(FEATURES).flat_map(|r| r[..LEVEL_FEATURES].iter().copied()).collect();
         self.level.rebuild(&level);
-    }
-}
-
-impl ForestState {
-    fn grow(&mut self) {
-        let params = self.params.with_seed(mix(self.params.seed(), self.fits));
-        let rows = self.rows.len() / FEATURES;
-        self.fitted = IsolationForest::fit_rows(params, &self.rows, FEATURES, rows).ok();
     }
 }
 

@@ -30,7 +30,7 @@ const SHORT: usize = 8;
 const CLIP: f64 = 30.0;
 
 /// Rolling windows that feed the feature vector; windows include the newest point.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Features {
     long: Rolling,
     short: Rolling,
@@ -102,6 +102,13 @@ impl Features {
             self.residual_long.mean(),
             self.residual_long.sd(),
         ]
+    }
+
+    /// Bytes in memory, the heap included.
+    pub(super) fn state_bytes(&self) -> usize {
+        let windows = [&self.long, &self.short, &self.residual_long, &self.residual_short];
+        let heap: usize = windows.iter().map(|w| w.state_bytes() - size_of::<Rolling>()).sum();
+        size_of::<Self>() + heap
     }
 
     /// How the newest residuals behave.

@@ -3,13 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::excess::Excess;
-use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
+use super::isolation_forest::{IsolationForestParams, mix};
 use super::linear;
+use super::online_forest::{OnlineForest, OnlineForestParams};
 use super::sustained::Sustained;
-use super::trail::Trail;
 
-const ROWS: usize = 1_024;
-const STRIDE: usize = 8;
 const WARM_UP: u64 = 50;
 /// Rows after which the past counts for 1/e.
 const MEMORY: f64 = 12_000.0;
@@ -28,7 +26,7 @@ const SHARE: f64 = 1.3;
 const BROKEN: f64 = 3.0;
 const ORDINARY: f64 = 2.5;
 
-/// Mahalanobis distance of the values under the correlations of the recent past, and an isolation forest on the
+/// Mahalanobis distance of the values under the correlations of the recent past, and a streaming isolation forest on the
 /// standardised residuals of all metrics.
 ///
 /// The correlations come from sums that forget with a time constant of 12,000 rows, so no rows are held for them. A metric
@@ -46,13 +44,8 @@ pub(super) struct Joint {
     learned: u64,
     next: u64,
     fit: Option<Fit>,
-    residuals: Trail,
-    params: IsolationForestParams,
-    #[serde(with = "super::exact::f64s")]
-    forest_rows: Vec<f64>,
-    fits: u64,
-    #[serde(skip)]
-    forest: Option<IsolationForest>,
+    /// Always there: an entity has 1 to 256 metrics that are judged together.
+    forest: Option<OnlineForest>,
     excess: Excess,
     sustained: Sustained,
     /// How unlikely the most unlikely of the ordinary metrics was, given the others.
@@ -129,11 +122,7 @@ impl Joint {
             learned: 0,
             next: WARM_UP,
             fit: None,
-            residuals: Trail::new(width, ROWS, STRIDE, mix(seed, 2)),
-            params,
-            forest_rows: Vec::new(),
-            fits: 0,
-            forest: None,
+            forest: OnlineForest::try_new(OnlineForestParams::of(params), width).ok(),
             excess: Excess::new(mix(seed, 3)),
             sustained: Sustained::new(HALF_LIFE, SHARE),
             breaks: Excess::new(mix(seed, 4)),
@@ -143,7 +132,7 @@ impl Joint {
     /// Judges one row of values (each in its metric's own frame; NaN is missing) and residuals, then learns it.
     pub(super) fn push(&mut self, values: &[f64], residuals: &[f64], learn: bool) -> Together {
         let clipped: Vec<f64> = residuals.iter().map(|r| r.clamp(-RESIDUAL_CLIP, RESIDUAL_CLIP)).collect();
-        let score = self.forest.as_ref().and_then(|f| f.score(&clipped).ok()).unwrap_or(0.0);
+        let score = self.forest.as_ref().filter(|f| f.is_ready()).map_or(0.0, |f| f.score(&clipped));
         let mut together = self.fit.as_ref().map_or_else(Together::default, |fit| fit.judge(values));
         together.distance = self.sustained.push(together.distance);
         together.forest = self.excess.of(score).ln_1p();
@@ -174,16 +163,15 @@ impl Joint {
                 *cell = *cell * keep + a * b;
             }
         }
-        self.residuals.push(residuals);
-        if self.forest.is_some() {
-            self.excess.learn(score);
+        if let Some(forest) = &mut self.forest {
+            if forest.is_ready() {
+                self.excess.learn(score);
+            }
+            forest.learn(residuals);
         }
         if self.learned >= self.next {
             self.next = self.learned + (self.learned / 10).clamp(100, 3_000);
             self.refit();
-            self.forest_rows = self.residuals.values().collect();
-            self.fits += 1;
-            self.grow();
         }
     }
 
@@ -228,13 +216,7 @@ impl Joint {
         parts
     }
 
-    fn grow(&mut self) {
-        let params = self.params.with_seed(mix(self.params.seed(), self.fits));
-        let rows = self.forest_rows.len() / self.width.max(1);
-        self.forest = IsolationForest::fit_rows(params, &self.forest_rows, self.width, rows).ok();
-    }
-
-    /// After a snapshot was read: checks the parts and grows the forest again. Says what is wrong.
+    /// After a snapshot was read: checks the parts. Says what is wrong.
     pub(super) fn restore(&mut self, width: usize) -> Result<(), &'static str> {
         let fit_is_sound = self.fit.as_ref().is_none_or(|f| {
             let lists = [&f.mean, &f.per_unit, &f.low, &f.high, &f.per_own];
@@ -244,16 +226,13 @@ impl Joint {
         let sound = self.width == width
             && self.metrics.len() == width
             && self.products.len() == width * (width + 1) / 2
-            && self.residuals.is_sound()
+            && self.forest.as_ref().is_none_or(|f| f.features() == width)
             && self.excess.is_sound()
             && self.sustained.is_sound()
             && self.breaks.is_sound()
             && fit_is_sound;
         if !sound {
             return Err("its joint part does not fit its metrics");
-        }
-        if self.fits > 0 {
-            self.grow();
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ mod isolation_forest;
 mod joint;
 mod linear;
 mod novelty;
+mod online_forest;
 mod opening;
 mod peers;
 mod residual;
@@ -40,6 +41,7 @@ pub use error::DetectError;
 pub use isolation_forest::{
     ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
 };
+pub use online_forest::{OnlineForest, OnlineForestParams, OnlineParamsError, SeriesForest};
 pub use opening::Prior;
 pub use peers::{PeerVerdict, peer_outliers};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};

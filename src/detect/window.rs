@@ -13,7 +13,7 @@ pub(super) struct Recent {
 }
 
 /// The newest `size` values in order of time and of size: median, quantiles, spread in O(log size) and one move.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rolling {
     size: usize,
     #[serde(with = "super::exact::f64s")]
@@ -121,6 +121,11 @@ impl Rolling {
 
     pub(super) fn len(&self) -> usize {
         self.recent.len()
+    }
+
+    /// Bytes in memory, the heap included.
+    pub(super) fn state_bytes(&self) -> usize {
+        size_of::<Self>() + (self.recent.capacity() + self.sorted.capacity()) * size_of::<f64>()
     }
 
     /// Middle value, mean of both for an even number; 0 when empty.
