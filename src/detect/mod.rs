@@ -35,7 +35,8 @@ mod window;
 pub use entity::{EntityDetector, MOST_METRICS, score_entity, score_entity_until};
 pub use error::DetectError;
 pub use isolation_forest::{
-    ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
+    ForestError, Gain, IsolationForest, IsolationForestParams, Kernel, ParamsError, Split, average_path_length,
+    score_of_mean_path,
 };
 pub use peers::{PeerVerdict, peer_outliers};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};

@@ -10,13 +10,26 @@
 //! **Missing values.** NaN is replaced by the feature's median in the training rows, in training and in scoring;
 //! infinities count as the largest finite number.
 
+mod batch;
+mod codes;
 mod file;
+mod fit;
 mod forest;
+mod grow;
+mod guide;
+mod kernel;
+#[cfg(test)]
+mod kernels;
+mod packed;
 mod params;
 #[cfg(test)]
 mod reference;
+mod sample;
+#[expect(unsafe_code, reason = "vector instructions; the argument for their soundness stands in the file")]
+mod simd;
 mod tree;
 
 pub(in crate::detect) use forest::mix;
 pub use forest::{ForestError, IsolationForest, average_path_length, score_of_mean_path};
-pub use params::{IsolationForestParams, ParamsError, Split};
+pub use kernel::Kernel;
+pub use params::{Gain, IsolationForestParams, ParamsError, Split};
