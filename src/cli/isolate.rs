@@ -16,9 +16,9 @@ use crate::source::file;
 
 /// What the help says below the arguments.
 pub(super) const HELP: &str = "\
-Input: a table with a header, one record in each row, in any order. Columns called as a time, `label`
-or `is_anomaly`, and columns of text, are not looked at. A missing number counts as the column's
-median.
+Input: a table with a header, one record in each row, in any order. Columns called as a time,
+`label` or `is_anomaly`, and columns of text, are not looked at. A missing number counts as the
+column's median.
 
 Output, one row for each row of the input, in its order:
   score                in (0, 1): higher is more anomalous, 0.5 is ordinary
