@@ -118,7 +118,7 @@ fn the_format_of_the_file_and_the_way_it_is_cut_change_nothing() {
     }
     good(dir.path(), &["one.parquet", "-o", "s.parquet", "--top-feature"]);
     let frame = ParquetReader::new(File::open(dir.path().join("s.parquet")).expect("a file")).finish().expect("read");
-    assert_eq!(frame.get_column_names_str(), ["score", "top_feature"]);
+    assert_eq!(frame.get_column_names(), ["score", "top_feature"]);
     let written: Vec<f64> = frame.column("score").expect("scores").f64().expect("numbers").iter().flatten().collect();
     for (written, printed) in written.iter().zip(scores(&wanted)) {
         assert!((written - printed).abs() < 1e-6);
