@@ -44,6 +44,18 @@ bench-smoke: ## every benchmark once, unoptimised, so that none rots
 bench: ## the benchmarks
 	$(CARGO) bench --locked
 
+# Python environment of the programs we are compared with.
+BENCH_VENV ?= $(CURDIR)/target/bench-venv
+
+.PHONY: bench-peers
+bench-peers: $(BENCH_VENV)/ready ## other programs beside ours on the same files, into benches/RESULTS.md (ARGS="--help")
+	$(BENCH_VENV)/bin/python benches/compare.py $(ARGS)
+
+$(BENCH_VENV)/ready: benches/peers/requirements.txt
+	python3 -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet -r $<
+	touch $@
+
 .PHONY: check
 check: fmt-check clippy doc deny ## format, lints, documentation, licences and origins of dependencies
 

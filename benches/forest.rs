@@ -1,10 +1,11 @@
-//! Isolation forest: growing 100 trees of 256 rows, scoring a matrix of eight features and a single row.
+//! Isolation forest: growing 100 trees of 256 rows, scoring a matrix of eight features with each kernel of the processor,
+//! and a single row.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
-use tidewatch::detect::{IsolationForest, IsolationForestParams, Split};
+use tidewatch::detect::{Gain, IsolationForest, IsolationForestParams, Kernel, Split};
 
 const ROWS: usize = 20_000;
 const FEATURES: usize = 8;
@@ -19,7 +20,8 @@ fn rows() -> Array2<f64> {
 
 fn forest(c: &mut Criterion) {
     let rows = rows();
-    for (name, split) in [("axis", Split::Axis), ("extended", Split::Extended { features: 3 })] {
+    let guided = Split::Guided { gain: Gain::Pooled, percent: 50 };
+    for (name, split) in [("axis", Split::Axis), ("guided", guided), ("extended", Split::Extended { features: 3 })] {
         let Ok(params) = IsolationForestParams::try_new(100, 256, split, 1) else { return };
         c.bench_function(&format!("forest/fit/{name}"), |b| {
             b.iter(|| IsolationForest::fit(params, black_box(rows.view())));
@@ -27,7 +29,11 @@ fn forest(c: &mut Criterion) {
         let Ok(forest) = IsolationForest::fit(params, rows.view()) else { return };
         let mut group = c.benchmark_group("forest/score");
         group.throughput(Throughput::Elements(ROWS as u64));
-        group.bench_function(format!("batch/{name}"), |b| b.iter(|| forest.score_batch(black_box(rows.view()))));
+        for kernel in Kernel::available() {
+            group.bench_function(format!("batch/{name}/{}", kernel.name()), |b| {
+                b.iter(|| forest.score_batch_with(black_box(rows.view()), kernel));
+            });
+        }
         group.finish();
         let row = rows.row(7).to_vec();
         c.bench_function(&format!("forest/score/row/{name}"), |b| b.iter(|| forest.score(black_box(&row))));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use super::isolate;
 use super::parse::{self, Horizon, LimitValue};
 use crate::detect;
 use crate::forecast::ModelChoice;
@@ -98,6 +99,9 @@ pub enum Command {
     /// Score files: how unusual is each point
     #[command(after_help = SCORE_HELP)]
     Score(ScoreArgs),
+    /// Score a table of records without a time order: how easily is each set apart from the others
+    #[command(after_help = isolate::HELP)]
+    Isolate(isolate::IsolateArgs),
     /// Forecast files, with intervals
     #[command(after_help = FORECAST_HELP)]
     Forecast(ForecastArgs),

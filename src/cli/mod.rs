@@ -14,6 +14,7 @@ mod exit;
 mod files;
 mod forecast;
 mod inputs;
+mod isolate;
 mod models;
 mod output;
 mod panics;
@@ -51,6 +52,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Demo(args) => demo::run(&args, &cli.log),
             Command::Serve(args) => serve::run(&args, &cli.log),
             Command::Score(args) => score::run(&args),
+            Command::Isolate(args) => isolate::run(&args),
             Command::Forecast(args) => forecast::run(&args),
             Command::Capacity(args) => capacity::run(&args),
             Command::Classify(args) => classify::run(&args),

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use polars::prelude::{CsvReadOptions, DataType, Field, ParquetWriter, Schema, SerReader};
+use polars::prelude::{
+    CsvReadOptions, DataFrame, DataType, Field, ParquetCompression, ParquetWriter, Schema, SerReader,
+};
 
 use super::exit::BadInput;
 
@@ -105,6 +107,27 @@ pub(super) fn write(
         drop(std::fs::remove_file(&partial));
     }
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes a frame to `path`, which ends with `.parquet`, uncompressed: numbers that a model made do not get smaller.
+///
+/// The file appears under its name only when it is complete.
+pub(super) fn write_frame(path: &Path, frame: &mut DataFrame) -> anyhow::Result<()> {
+    let partial = partial_name(path);
+    let writer = |file| ParquetWriter::new(file).with_compression(ParquetCompression::Uncompressed);
+    let written = File::create(&partial)
+        .and_then(|file| writer(BufWriter::new(file)).finish(frame).map(drop).map_err(io::Error::other))
+        .and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        // the partial file is of no use; that it cannot be removed is not worth hiding the first error
+        drop(std::fs::remove_file(&partial));
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Whether a table of this name is written as Parquet.
+pub(super) fn is_parquet(path: &Path) -> bool {
+    path != Path::new("-") && Form::Table.packing(path).is_ok_and(|packing| packing.parquet)
 }
 
 /// Writes to standard output; that its reader has left (`| head`) is no error.

@@ -39,7 +39,8 @@ mod window;
 pub use entity::{EntityDetector, MOST_METRICS, score_entity, score_entity_until};
 pub use error::DetectError;
 pub use isolation_forest::{
-    ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
+    ForestError, Gain, IsolationForest, IsolationForestParams, Kernel, ParamsError, Split, average_path_length,
+    score_of_mean_path,
 };
 pub use online_forest::{OnlineForest, OnlineForestParams, OnlineParamsError, SeriesForest};
 pub use opening::Prior;

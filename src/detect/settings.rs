@@ -115,7 +115,7 @@ impl TryFrom<ForestKeys> for ForestSettings {
 impl From<ForestSettings> for ForestKeys {
     fn from(settings: ForestSettings) -> Self {
         let extended = match settings.0.split() {
-            Split::Axis => 1,
+            Split::Axis | Split::Guided { .. } => 1,
             Split::Extended { features } => features,
         };
         Self { trees: settings.0.trees(), sample_size: settings.0.sample_size(), extended }

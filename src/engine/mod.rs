@@ -14,6 +14,7 @@ mod context;
 mod deliver;
 mod enrich;
 mod error;
+mod isolate;
 mod judge;
 pub mod listings;
 mod maintain;
@@ -36,6 +37,7 @@ pub use app::{App, AppParts, SeriesSummary, WatchStatus};
 pub use batch::BatchProgress;
 pub use enrich::Enriched;
 pub use error::{EngineError, ErrorCode};
+pub use isolate::{Isolated, isolate};
 pub use judge::facts_of;
 pub use overview::{
     Advice, AlertList, Configured, DeliveryStatus, FanLines, ForecastCurve, OpenIncident, Overview, Resource,

@@ -190,6 +190,7 @@ fn help_can_be_read_aloud() {
         &["demo"],
         &["serve"],
         &["score"],
+        &["isolate"],
         &["forecast"],
         &["capacity"],
         &["classify"],

@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::Packed;
 use super::forest::{ForestError, IsolationForest};
 use super::params::{IsolationForestParams, MOST_FEATURES, MOST_SAMPLES};
-use super::tree::{Node, Term, Tree};
+use super::tree::{Node, Planes, Term, Tree};
 
 /// Version of the stored form; another one is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// Deepest tree that is read: twice what is grown, as sums of path lengths must not overflow.
+const DEEPEST: u32 = 32;
 
 /// The stored form of a forest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,16 +33,14 @@ struct TreeFile {
     thresholds: Vec<f64>,
     features: Vec<u32>,
     left: Vec<u32>,
-    #[serde(with = "crate::detect::exact::f64s")]
-    path_lengths: Vec<f64>,
     samples: Vec<u32>,
+    /// Hyperplanes of an oblique tree, which are numbered from 1; the leaves' number is 0.
     planes: Vec<Vec<Term>>,
-    depth: u32,
 }
 
 impl From<IsolationForest> for ForestFile {
     fn from(forest: IsolationForest) -> Self {
-        let IsolationForest { params, trees, medians, rows_per_tree } = forest;
+        let IsolationForest { params, trees, medians, rows_per_tree, .. } = forest;
         Self { format: FORMAT, params, medians, rows_per_tree, trees: trees.into_iter().map(TreeFile::from).collect() }
     }
 }
@@ -66,79 +68,77 @@ impl TryFrom<ForestFile> for IsolationForest {
             return refuse(format!("rows per tree must be 1 to {MOST_SAMPLES}, got {}", file.rows_per_tree));
         }
         let ForestFile { params, trees, medians, rows_per_tree, .. } = file;
-        let trees: Vec<Tree> = trees.into_iter().map(Tree::from).collect();
-        for (index, tree) in trees.iter().enumerate() {
+        let mut trees: Vec<Tree> = trees.into_iter().map(Tree::from).collect();
+        for (index, tree) in trees.iter_mut().enumerate() {
             if let Err(what) = check(tree, width, rows_per_tree) {
                 return refuse(format!("tree {index}: {what}"));
             }
+            tree.measure();
+            if tree.depth > DEEPEST {
+                return refuse(format!("tree {index}: it is deeper than {DEEPEST}"));
+            }
         }
-        Ok(Self { params, trees, medians, rows_per_tree })
+        Ok(Self { params, trees, medians, rows_per_tree, packed: Packed::default() })
     }
 }
 
 impl From<Tree> for TreeFile {
     fn from(tree: Tree) -> Self {
-        let Tree { nodes, path_lengths, samples, planes, depth } = tree;
+        let Tree { nodes, samples, planes, .. } = tree;
         Self {
             thresholds: nodes.iter().map(|n| n.threshold).collect(),
             features: nodes.iter().map(|n| n.feature).collect(),
             left: nodes.iter().map(|n| n.left).collect(),
-            path_lengths,
             samples,
-            planes,
-            depth,
+            planes: (1..planes.len() as u32).map(|plane| planes.terms(plane).to_vec()).collect(),
         }
     }
 }
 
 impl From<TreeFile> for Tree {
-    /// Columns of different length make fewer nodes than path lengths, which the check refuses.
+    /// Columns of different length make another number of nodes than of samples, which the check refuses.
     fn from(file: TreeFile) -> Self {
         let columns = file.thresholds.into_iter().zip(file.features).zip(file.left);
         let nodes = columns.map(|((threshold, feature), left)| Node { threshold, feature, left }).collect();
-        Self { nodes, path_lengths: file.path_lengths, samples: file.samples, planes: file.planes, depth: file.depth }
+        let mut planes = Planes::default();
+        for plane in &file.planes {
+            planes.push(plane);
+        }
+        Self { nodes, samples: file.samples, planes, ..Self::default() }
     }
 }
 
-/// Lengths agree, numbers are finite, children lie behind their parent and inside, no walk is longer than promised.
+/// Lengths agree, numbers are finite, children lie behind their parent and inside.
 fn check(tree: &Tree, width: usize, rows_per_tree: usize) -> Result<(), &'static str> {
     let count = tree.nodes.len();
-    if count == 0 || count > 2 * rows_per_tree || tree.path_lengths.len() != count || tree.samples.len() != count {
+    if count == 0 || count > 2 * rows_per_tree || tree.samples.len() != count {
         return Err("number of nodes does not fit");
     }
-    if tree.depth > 64 {
-        return Err("depth must be at most 64");
-    }
-    let mut depths = vec![0_u32; count];
+    let numbers = if tree.planes.is_empty() { width } else { tree.planes.len() };
     for (index, node) in tree.nodes.iter().enumerate() {
-        if !node.threshold.is_finite() || !tree.path_lengths[index].is_finite() || tree.path_lengths[index] < 0.0 {
-            return Err("thresholds and path lengths must be finite");
+        if !node.threshold.is_finite() {
+            return Err("thresholds must be finite");
         }
-        let left = node.left as usize;
-        let feature_fits = (node.feature as usize) < if tree.planes.is_empty() { width } else { tree.planes.len() };
-        if !feature_fits {
+        if node.feature as usize >= numbers {
             return Err("a feature number is outside");
         }
-        if left == index {
-            if tree.planes.is_empty() && node.threshold < f64::MAX {
-                return Err("a leaf has a threshold");
-            }
-            if depths[index] > tree.depth {
-                return Err("a path is longer than the stored depth");
-            }
-            continue;
+        if tree.samples[index] as usize > rows_per_tree {
+            return Err("a node has more samples than the tree");
         }
-        if left <= index || left + 1 >= count {
+        let left = node.left as usize;
+        if left == index {
+            if node.threshold < f64::MAX || node.feature != 0 {
+                return Err("a leaf has a threshold or a feature");
+            }
+        } else if left < index || left + 1 >= count {
             return Err("a child lies outside or before its parent");
         }
-        for child in [left, left + 1] {
-            depths[child] = depths[child].max(depths[index] + 1);
-        }
     }
-    let planes = tree.planes.iter();
-    let sound = planes.flatten().all(|t| t.weight.is_finite() && (t.feature as usize) < width);
-    if !sound || tree.planes.iter().any(Vec::is_empty) {
-        return Err("a hyperplane is not valid");
+    for plane in 1..tree.planes.len() as u32 {
+        let terms = tree.planes.terms(plane);
+        if terms.is_empty() || terms.iter().any(|t| !t.weight.is_finite() || t.feature as usize >= width) {
+            return Err("a hyperplane is not valid");
+        }
     }
     Ok(())
 }
@@ -176,13 +176,13 @@ mod tests {
 
     #[test]
     fn a_damaged_forest_is_refused() {
-        check_refused("\"format\":1", "\"format\":2", "format must be 1, got 2");
+        check_refused("\"format\":2", "\"format\":1", "format must be 2, got 1");
         check_refused("\"left\":[1,", "\"left\":[4000000,", "outside or before");
         check_refused("\"left\":[1,", "\"left\":[1,1,", "tree 0");
         check_refused("\"rows_per_tree\":32", "\"rows_per_tree\":0", "rows per tree");
         check_refused("\"trees\":5", "\"trees\":6", "trees are stored");
         check_refused("\"features\":[", "\"features\":[9", "feature number");
-        check_refused("\"depth\":", "\"depth\":9", "depth");
+        check_refused("\"samples\":[", "\"samples\":[9", "more samples");
         check_refused("\"medians\":\"4", "\"medians\":\"x", "hexadecimal");
         check_refused("\"samples\":[", "\"samples\":[1,", "number of nodes");
     }

@@ -16,11 +16,33 @@ pub enum Split {
     /// One feature at a threshold.
     #[default]
     Axis,
+    /// One feature at the threshold that leaves the least spread on both sides, in `percent` of the nodes (1 to 100);
+    /// the others are cut as [`Split::Axis`] does.
+    ///
+    /// The criterion of SCiForest (Liu, Ting and Zhou, "On Detecting Clustered Anomalies Using SCiForest", 2010) and of
+    /// fair-cut forests (Cortes, "Revisiting randomized choices in isolation forests", 2021), on single features.
+    Guided {
+        /// What is least.
+        gain: Gain,
+        /// Share of guided nodes.
+        percent: u8,
+    },
     /// A random hyperplane over `features` features (at least 2; fewer are used where fewer vary).
     Extended {
         /// Features in one hyperplane.
         features: usize,
     },
+}
+
+/// How the two sides of a guided cut are weighed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gain {
+    /// Mean of the two standard deviations (SCiForest): cuts few rows off, so it finds small clusters of anomalies.
+    #[default]
+    Averaged,
+    /// The same weighted by rows (fair-cut forest): cuts between large clusters, so it finds outliers among them.
+    Pooled,
 }
 
 /// Parameters that were checked: trees, rows for each tree, kind of split, seed.
@@ -42,6 +64,9 @@ pub enum ParamsError {
     /// Rows for each tree.
     #[error("sample size must be 2 to {MOST_SAMPLES} rows, got {0}")]
     SampleSize(usize),
+    /// Share of guided nodes.
+    #[error("a guided split needs a share of 1 to 100 percent, got {0}")]
+    Guided(u8),
     /// Features of a hyperplane.
     #[error("an extended split needs 2 to {MOST_FEATURES} features, got {0}")]
     Extended(usize),
@@ -70,12 +95,13 @@ impl IsolationForestParams {
         if !(2..=MOST_SAMPLES).contains(&sample_size) {
             return Err(ParamsError::SampleSize(sample_size));
         }
-        if let Split::Extended { features } = split
-            && !(2..=MOST_FEATURES).contains(&features)
-        {
-            return Err(ParamsError::Extended(features));
+        match split {
+            Split::Extended { features } if !(2..=MOST_FEATURES).contains(&features) => {
+                Err(ParamsError::Extended(features))
+            }
+            Split::Guided { percent, .. } if !(1..=100).contains(&percent) => Err(ParamsError::Guided(percent)),
+            Split::Axis | Split::Guided { .. } | Split::Extended { .. } => Ok(Self { trees, sample_size, split, seed }),
         }
-        Ok(Self { trees, sample_size, split, seed })
     }
 
     /// A small forest for one stream among thousands: 32 trees of 64 rows.
@@ -138,6 +164,8 @@ mod tests {
         assert!(text(IsolationForestParams::try_new(1, 1, Split::Axis, 1)).contains("got 1"));
         let one = Split::Extended { features: 1 };
         assert!(text(IsolationForestParams::try_new(1, 2, one, 1)).contains("needs 2 to"));
+        let none = Split::Guided { gain: Gain::Pooled, percent: 0 };
+        assert!(text(IsolationForestParams::try_new(1, 2, none, 1)).contains("1 to 100 percent, got 0"));
     }
 
     #[test]

@@ -1,12 +1,14 @@
-//! One tree: grown on a sample, stored flat.
+//! One tree: its nodes, stored flat, and walks through it.
 
-use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
-use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
-use super::forest::average_path_length;
-use super::params::Split;
+use super::average_path_length;
+
+/// Path lengths are whole numbers of this part of a step.
+///
+/// So their sums are exact: whatever the order in which trees are visited and whatever kernel does it, the same bits come
+/// out. Rounding moves a path by half a millionth of a step at most.
+const UNITS_PER_STEP: f64 = 1_048_576.0;
 
 /// A node: rows with `value <= threshold` go to `left`, the others to `left + 1`.
 ///
@@ -27,101 +29,87 @@ pub(super) struct Term {
     pub(super) weight: f64,
 }
 
-/// A grown tree. All vectors but `planes` have one entry for each node; the root is node 0.
+/// Hyperplanes, one after another. Number 0 has no terms: every row projects to 0 on it, which is where leaves point.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Planes {
+    terms: Vec<Term>,
+    /// End of each plane in `terms`.
+    ends: Vec<u32>,
+}
+
+/// A grown tree. `nodes`, `paths` and `samples` have one entry for each node; the root is node 0.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
-    /// Path length of a row that ends here: depth plus what an unbuilt subtree would add; 0 for inner nodes.
-    pub(super) path_lengths: Vec<f64>,
+    /// Path length in units of a row that ends here: depth plus what an unbuilt subtree would add; 0 for inner nodes.
+    pub(super) paths: Vec<u32>,
     /// Training rows that came through the node.
     pub(super) samples: Vec<u32>,
     /// Hyperplanes of oblique splits, empty for axis splits.
-    pub(super) planes: Vec<Vec<Term>>,
+    pub(super) planes: Planes,
     /// Length of the longest walk.
     pub(super) depth: u32,
 }
 
-/// Rows to grow on: row-major, finite.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub(super) values: &'a [f64],
-    pub(super) width: usize,
-}
-
-struct Task {
-    node: usize,
-    start: usize,
-    end: usize,
-    depth: u32,
-}
-
-struct Cut {
-    feature: u32,
-    threshold: f64,
-    plane: Option<Vec<Term>>,
-}
-
-impl Rows<'_> {
-    fn at(&self, row: u32, feature: usize) -> f64 {
-        self.values[row as usize * self.width + feature]
+impl Planes {
+    /// Appends a plane; its number.
+    pub(super) fn push(&mut self, terms: &[Term]) -> u32 {
+        if self.ends.is_empty() {
+            self.ends.push(0);
+        }
+        self.terms.extend_from_slice(terms);
+        self.ends.push(self.terms.len() as u32);
+        self.ends.len() as u32 - 1
     }
 
-    fn bounds(&self, rows: &[u32], feature: usize) -> (f64, f64) {
-        rows.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), row| {
-            let value = self.at(*row, feature);
-            (low.min(value), high.max(value))
-        })
+    pub(super) const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
     }
 
-    fn project(&self, row: u32, plane: &[Term]) -> f64 {
-        plane.iter().map(|t| t.weight * self.at(row, t.feature as usize)).sum()
+    /// How many there are, with number 0; 0 for axis splits.
+    pub(super) const fn len(&self) -> usize {
+        self.ends.len()
     }
+
+    /// The terms of a plane.
+    pub(super) fn terms(&self, plane: u32) -> &[Term] {
+        let plane = plane as usize;
+        let start = if plane == 0 { 0 } else { self.ends[plane - 1] };
+        &self.terms[start as usize..self.ends[plane] as usize]
+    }
+}
+
+/// Where a row comes to lie along a plane, given its features.
+pub(super) fn project(terms: &[Term], value: impl Fn(usize) -> f64) -> f64 {
+    terms.iter().map(|term| term.weight * value(term.feature as usize)).sum()
 }
 
 impl Tree {
-    /// Grows on the rows numbered in `sample`, to a depth of `limit` at most.
-    pub(super) fn grow(rows: Rows<'_>, sample: &mut [u32], limit: u32, split: Split, rng: &mut Pcg64Mcg) -> Self {
-        let mut tree = Self::default();
-        tree.add_leaf();
-        let mut tasks = vec![Task { node: 0, start: 0, end: sample.len(), depth: 0 }];
-        let mut features: Vec<u32> = (0..rows.width as u32).collect();
-        while let Some(Task { node, start, end, depth }) = tasks.pop() {
-            let here = &mut sample[start..end];
-            tree.samples[node] = here.len() as u32;
-            let cut =
-                if depth < limit && here.len() > 1 { choose(rows, here, &mut features, split, rng) } else { None };
-            let Some(cut) = cut else {
-                tree.path_lengths[node] = f64::from(depth) + average_path_length(here.len());
-                tree.depth = tree.depth.max(depth);
-                continue;
-            };
-            let middle = start + partition(rows, here, &cut);
-            let left = tree.nodes.len();
-            tree.add_leaf();
-            tree.add_leaf();
-            let feature = match cut.plane {
-                None => cut.feature,
-                Some(plane) => {
-                    tree.planes.push(plane);
-                    tree.planes.len() as u32 - 1
-                }
-            };
-            tree.nodes[node] = Node { threshold: cut.threshold, feature, left: left as u32 };
-            tasks.push(Task { node: left + 1, start: middle, end, depth: depth + 1 });
-            tasks.push(Task { node: left, start, end: middle, depth: depth + 1 });
-        }
-        tree
-    }
-
-    fn add_leaf(&mut self) {
+    pub(super) fn add_leaf(&mut self) {
         let itself = self.nodes.len() as u32;
         self.nodes.push(Node { threshold: f64::MAX, feature: 0, left: itself });
-        self.path_lengths.push(0.0);
         self.samples.push(0);
     }
 
     pub(super) fn is_leaf(&self, node: usize) -> bool {
         self.nodes[node].left as usize == node
+    }
+
+    /// Works out path lengths and depth from nodes and samples; children must lie behind their parent.
+    pub(super) fn measure(&mut self) {
+        let mut depths = vec![0_u32; self.nodes.len()];
+        self.paths = vec![0; self.nodes.len()];
+        self.depth = 0;
+        for (index, node) in self.nodes.iter().enumerate() {
+            let depth = depths[index];
+            if node.left as usize == index {
+                self.paths[index] = units(f64::from(depth) + average_path_length(self.samples[index] as usize));
+                self.depth = self.depth.max(depth);
+            } else {
+                depths[node.left as usize] = depth + 1;
+                depths[node.left as usize + 1] = depth + 1;
+            }
+        }
     }
 
     /// The node that follows `node` for a finite row.
@@ -130,109 +118,58 @@ impl Tree {
         let value = if self.planes.is_empty() {
             row[feature as usize]
         } else {
-            self.planes[feature as usize].iter().map(|t| t.weight * row[t.feature as usize]).sum()
+            project(self.planes.terms(feature), |f| row[f])
         };
         left as usize + usize::from(value > threshold)
     }
 
-    /// Path length of a finite row.
-    pub(super) fn path_length(&self, row: &[f64]) -> f64 {
-        let mut node = 0;
+    /// Adds the path lengths of `LANES` finite rows at once, so that their walks overlap; `value(lane, feature)`.
+    pub(super) fn add_paths<const LANES: usize>(&self, value: impl Fn(usize, usize) -> f64, totals: &mut [u64; LANES]) {
+        let mut at = [0_usize; LANES];
         if self.planes.is_empty() {
             for _ in 0..self.depth {
-                let Node { threshold, feature, left } = self.nodes[node];
-                node = left as usize + usize::from(row[feature as usize] > threshold);
+                for (lane, place) in at.iter_mut().enumerate() {
+                    let Node { threshold, feature, left } = self.nodes[*place];
+                    *place = left as usize + usize::from(value(lane, feature as usize) > threshold);
+                }
             }
         } else {
-            while !self.is_leaf(node) {
-                node = self.step(node, row);
+            for _ in 0..self.depth {
+                for (lane, place) in at.iter_mut().enumerate() {
+                    let Node { threshold, feature, left } = self.nodes[*place];
+                    let along = project(self.planes.terms(feature), |f| value(lane, f));
+                    *place = left as usize + usize::from(along > threshold);
+                }
             }
         }
-        self.path_lengths[node]
-    }
-}
-
-/// A cut that leaves rows on both sides; `None` when every feature is constant here.
-fn choose(rows: Rows<'_>, here: &[u32], features: &mut [u32], split: Split, rng: &mut Pcg64Mcg) -> Option<Cut> {
-    match split {
-        Split::Axis => choose_axis(rows, here, features, rng),
-        Split::Extended { features: wanted } => {
-            choose_plane(rows, here, features, wanted, rng).or_else(|| choose_axis_as_plane(rows, here, features, rng))
+        for (total, place) in totals.iter_mut().zip(at) {
+            *total += u64::from(self.paths[place]);
         }
     }
 }
 
-fn choose_axis(rows: Rows<'_>, here: &[u32], features: &mut [u32], rng: &mut Pcg64Mcg) -> Option<Cut> {
-    let mut open = features.len();
-    while open > 0 {
-        let pick = rng.random_range(0..open);
-        let feature = features[pick];
-        let (low, high) = rows.bounds(here, feature as usize);
-        if low < high {
-            let share: f64 = rng.random();
-            let threshold = between(low, high, share);
-            return Some(Cut { feature, threshold, plane: None });
-        }
-        open -= 1;
-        features.swap(pick, open);
-    }
-    None
-}
-
-fn choose_axis_as_plane(rows: Rows<'_>, here: &[u32], features: &mut [u32], rng: &mut Pcg64Mcg) -> Option<Cut> {
-    let cut = choose_axis(rows, here, features, rng)?;
-    Some(Cut { plane: Some(vec![Term { feature: cut.feature, weight: 1.0 }]), ..cut })
-}
-
-/// A random hyperplane through a random point of the rows' box; a few tries, because it may miss all rows.
-fn choose_plane(rows: Rows<'_>, here: &[u32], features: &mut [u32], wanted: usize, rng: &mut Pcg64Mcg) -> Option<Cut> {
-    for _ in 0..8 {
-        let mut open = features.len();
-        let (mut plane, mut threshold) = (Vec::with_capacity(wanted), 0.0);
-        while open > 0 && plane.len() < wanted {
-            let pick = rng.random_range(0..open);
-            let feature = features[pick];
-            open -= 1;
-            features.swap(pick, open);
-            let (low, high) = rows.bounds(here, feature as usize);
-            let range = high - low;
-            if low < high && range.is_finite() && range.recip().is_finite() {
-                let normal: f64 = StandardNormal.sample(rng);
-                let weight = normal / range;
-                threshold += weight * between(low, high, rng.random());
-                plane.push(Term { feature, weight });
+/// The path lengths of one finite row through all trees, summed; trees are walked four at a time.
+pub(super) fn path_of_row(trees: &[Tree], row: &[f64]) -> u64 {
+    let mut total = 0;
+    let mut groups = trees.chunks_exact(4);
+    for group in groups.by_ref() {
+        let depth = group.iter().map(|tree| tree.depth).max().unwrap_or(0);
+        let mut at = [0_usize; 4];
+        for _ in 0..depth {
+            for (place, tree) in at.iter_mut().zip(group) {
+                *place = tree.step(*place, row);
             }
         }
-        if plane.is_empty() {
-            return None;
-        }
-        let right = here.iter().filter(|row| rows.project(**row, &plane) > threshold).count();
-        if threshold.is_finite() && right > 0 && right < here.len() {
-            return Some(Cut { feature: 0, threshold, plane: Some(plane) });
-        }
+        total += at.iter().zip(group).map(|(place, tree)| u64::from(tree.paths[*place])).sum::<u64>();
     }
-    None
+    for tree in groups.remainder() {
+        let place = (0..tree.depth).fold(0, |place, _| tree.step(place, row));
+        total += u64::from(tree.paths[place]);
+    }
+    total
 }
 
-/// A point of [low, high), safe from overflow and from rounding up to `high`.
-fn between(low: f64, high: f64, share: f64) -> f64 {
-    let point = low * (1.0 - share) + high * share;
-    if point >= low && point < high { point } else { low }
-}
-
-/// Rows at or below the threshold first; how many they are.
-fn partition(rows: Rows<'_>, here: &mut [u32], cut: &Cut) -> usize {
-    let mut middle = 0;
-    for index in 0..here.len() {
-        let row = here[index];
-        let value = match &cut.plane {
-            None => rows.at(row, cut.feature as usize),
-            Some(plane) => rows.project(row, plane),
-        };
-        if value <= cut.threshold {
-            here.swap(middle, index);
-            middle += 1;
-        }
-    }
-    middle
+/// A path length in units.
+pub(super) fn units(path: f64) -> u32 {
+    (path * UNITS_PER_STEP).round() as u32
 }

@@ -130,7 +130,7 @@ fn no_time(path: &Path, names: &[String]) -> SourceError {
     bad(path, format!("{message}; found {}{hint}", found(names)))
 }
 
-fn one_of(name: &str, known: &[&str]) -> bool {
+pub(super) fn one_of(name: &str, known: &[&str]) -> bool {
     known.iter().any(|k| name.eq_ignore_ascii_case(k))
 }
 
@@ -138,18 +138,18 @@ fn first_of(names: &[String], known: &[&str]) -> Option<usize> {
     known.iter().find_map(|k| names.iter().position(|name| name.eq_ignore_ascii_case(k)))
 }
 
-fn place(names: &[String], wanted: &str) -> Option<usize> {
+pub(super) fn place(names: &[String], wanted: &str) -> Option<usize> {
     names.iter().position(|name| name == wanted).or_else(|| first_of(names, &[wanted]))
 }
 
-fn duplicate(names: &[String]) -> Option<String> {
+pub(super) fn duplicate(names: &[String]) -> Option<String> {
     let mut sorted: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
     sorted.sort_unstable();
     sorted.windows(2).find(|w| w[0] == w[1]).map(|w| w[0].clone())
 }
 
 /// At most eight names, as a sentence shows them.
-fn found(names: &[String]) -> String {
+pub(super) fn found(names: &[String]) -> String {
     let mut parts: Vec<String> = names.iter().take(8).map(|name| format!("`{}`", shown(name))).collect();
     if names.len() > 8 {
         parts.push(format!("and {} more", names.len() - 8));

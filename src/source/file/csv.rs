@@ -72,10 +72,11 @@ pub(super) fn read(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Tab
     if compact.is_empty() {
         return Err(bad(path, "there is a header but no rows"));
     }
-    let (frame, fast) = parse(&compact, separator, &columns).or_else(|e| {
-        check_records(path, &place, columns.names.len())?;
-        Err(bad(path, format!("not readable as CSV: {}", e.to_string().lines().next().unwrap_or_default())))
-    })?;
+    let (frame, fast) = parse(&compact, separator, columns.names.len(), &columns.values, columns.projection())
+        .or_else(|e| {
+            check_records(path, &place, columns.names.len())?;
+            Err(bad(path, format!("not readable as CSV: {}", e.to_string().lines().next().unwrap_or_default())))
+        })?;
     within_limits(path, frame.height(), columns.values.len(), settings)?;
     let separators = compact.bytes().filter(|b| *b == separator).count();
     if plain && separators > frame.height().saturating_mul(columns.names.len() - 1) {
@@ -84,7 +85,7 @@ pub(super) fn read(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Tab
     table(path, &frame, columns, &place, fast)
 }
 
-fn as_text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
+pub(super) fn as_text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
     match bytes {
         [0x1f, 0x8b, ..] => return Err(bad(path, "the content is gzip data; add `.gz` to the name")),
         [b'P', b'A', b'R', b'1', ..] => return Err(bad(path, "the content is Parquet; name the file `.parquet`")),
@@ -100,7 +101,7 @@ fn as_text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
 }
 
 /// The first line that is not blank, and what follows it.
-fn header<'a>(path: &Path, text: &'a str) -> Result<(&'a str, &'a str), SourceError> {
+pub(super) fn header<'a>(path: &Path, text: &'a str) -> Result<(&'a str, &'a str), SourceError> {
     // no separator is needed to find where the record ends, except that a quote opens a cell only behind one
     let first = records(text.as_bytes(), b',', 1).find(|r| !is_blank(&text.as_bytes()[r.start..r.end], b','));
     let Some(record) = first else {
@@ -113,7 +114,7 @@ fn header<'a>(path: &Path, text: &'a str) -> Result<(&'a str, &'a str), SourceEr
     Ok((header, &text[record.next..]))
 }
 
-fn separator(header: &str) -> u8 {
+pub(super) fn separator(header: &str) -> u8 {
     let (mut quoted, mut counts) = (false, [0_usize; 4]);
     for byte in header.bytes() {
         quoted ^= byte == b'"';
@@ -126,7 +127,7 @@ fn separator(header: &str) -> u8 {
 }
 
 /// Refuses unclosed quotes and rows with more cells than the header. Reads every byte.
-fn check_records(path: &Path, place: &Place<'_>, width: usize) -> Result<(), SourceError> {
+pub(super) fn check_records(path: &Path, place: &Place<'_>, width: usize) -> Result<(), SourceError> {
     let Place::Text { body, separator, first_line, .. } = *place else { return Ok(()) };
     for record in records(body, separator, first_line) {
         let message = if record.unclosed {
@@ -142,7 +143,7 @@ fn check_records(path: &Path, place: &Place<'_>, width: usize) -> Result<(), Sou
 }
 
 /// The text without blank records; borrowed when there is none.
-fn without_blank(body: &str, separator: u8) -> Cow<'_, str> {
+pub(super) fn without_blank(body: &str, separator: u8) -> Cow<'_, str> {
     let bytes = body.as_bytes();
     let suspicious = |b: u8| b == separator || matches!(b, b'\n' | b'\r' | b' ' | b'\t');
     let first = bytes.first().is_some_and(|b| suspicious(*b));
@@ -157,17 +158,23 @@ fn without_blank(body: &str, separator: u8) -> Cow<'_, str> {
 }
 
 /// The needed columns: values as numbers when all cells are, else all as text. Tells which.
-fn parse(body: &str, separator: u8, columns: &Columns) -> PolarsResult<(DataFrame, bool)> {
+pub(super) fn parse(
+    body: &str,
+    separator: u8,
+    width: usize,
+    values: &[usize],
+    projection: Vec<usize>,
+) -> PolarsResult<(DataFrame, bool)> {
     let read = |numbers: bool| {
-        let mut types = vec![DataType::String; columns.names.len()];
+        let mut types = vec![DataType::String; width];
         if numbers {
-            columns.values.iter().for_each(|place| types[*place] = DataType::Float64);
+            values.iter().for_each(|place| types[*place] = DataType::Float64);
         }
         let fields = types.into_iter().enumerate().map(|(place, dtype)| Field::new(column_name(place).into(), dtype));
         let options = CsvReadOptions::default()
             .with_has_header(false)
             .with_schema(Some(Arc::new(Schema::from_iter(fields))))
-            .with_projection(Some(Arc::new(columns.projection())))
+            .with_projection(Some(Arc::new(projection.clone())))
             .with_rechunk(true)
             .with_raise_if_empty(false)
             .with_parse_options(CsvParseOptions::default().with_separator(separator));
@@ -180,7 +187,7 @@ fn parse(body: &str, separator: u8, columns: &Columns) -> PolarsResult<(DataFram
     }
 }
 
-fn column_name(place: usize) -> String {
+pub(super) fn column_name(place: usize) -> String {
     format!("c{place}")
 }
 

@@ -3,6 +3,8 @@
 //! Input: a path and limits.
 //! Output: a [`FileInput`]: samples by series, and for each row of the file where its sample went and how its time was
 //! written, so that a result can be written row by row in the order of the file.
+//!
+//! Tables of records without a time order are read as they are, column after column: [`read_records`].
 //! Never: guesses at a cell that is no number or no time (file, line and column are named instead); never reads a pipe
 //! or device; never holds more than its [`Settings`] allow.
 //!
@@ -37,6 +39,7 @@ mod list;
 mod parquet;
 mod pull;
 mod read;
+mod records;
 mod settings;
 mod times;
 
@@ -46,6 +49,7 @@ pub use input::{FileInput, Layout, Prepared, Row, Rows, SampleGroup};
 pub use list::{Listing, list};
 pub use pull::FileSource;
 pub use read::read;
+pub use records::{Records, read_records};
 pub use settings::Settings;
 
 const ALLOWED: &str = "allowed are .csv, .tsv and .parquet, each also with .gz";

@@ -13,19 +13,13 @@ use super::read::bad;
 use super::{Settings, times};
 use crate::source::SourceError;
 
+/// The first and the last bytes of a Parquet file.
+pub(super) const MARK: &[u8] = b"PAR1";
 const STORE_AS: &str = "store numbers as 32- or 64-bit integers or floats";
 
 /// Reads a Parquet file held in memory.
 pub(super) fn read(path: &Path, bytes: Vec<u8>, settings: &Settings) -> Result<Table, SourceError> {
-    if bytes.is_empty() {
-        return Err(bad(path, "the file is empty"));
-    }
-    if !(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1") && bytes.len() >= 12) {
-        return Err(bad(
-            path,
-            "not a Parquet file (it must begin and end with `PAR1`); it is of another kind or cut off",
-        ));
-    }
+    framed(path, bytes.len() as u64, bytes.starts_with(MARK) && bytes.ends_with(MARK))?;
     let fault = |e: PolarsError| refused(path, &e);
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let schema = reader.schema().map_err(fault)?;
@@ -54,7 +48,19 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, settings: &Settings) -> Result<T
     Ok(Table { layout: columns.layout, times, text, series, values, notes: columns.notes })
 }
 
-fn refused(path: &Path, error: &PolarsError) -> SourceError {
+/// Refuses what has no mark at its ends, or nothing between them.
+pub(super) fn framed(path: &Path, size: u64, is_marked: bool) -> Result<(), SourceError> {
+    match size {
+        0 => Err(bad(path, "the file is empty")),
+        12.. if is_marked => Ok(()),
+        _ => {
+            let message = "not a Parquet file (it must begin and end with `PAR1`); it is of another kind or cut off";
+            Err(bad(path, message))
+        }
+    }
+}
+
+pub(super) fn refused(path: &Path, error: &PolarsError) -> SourceError {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
     match first.strip_prefix("cannot create series from ") {
@@ -108,7 +114,7 @@ fn time_column(column: &Column, place: &Place<'_>) -> Result<(Vec<i64>, TimeText
     }
 }
 
-fn value_column(column: &Column, place: &Place<'_>) -> Result<Vec<f64>, SourceError> {
+pub(super) fn value_column(column: &Column, place: &Place<'_>) -> Result<Vec<f64>, SourceError> {
     let name = Some(column.name().as_str());
     match column.dtype() {
         DataType::String => {

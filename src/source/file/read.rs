@@ -35,6 +35,17 @@ pub(super) struct Kind {
 /// no usable columns, no rows, or a cell that is neither number nor missing, or no time; [`SourceError::Limit`] beyond
 /// the limits of `settings`.
 pub fn read(path: &Path, settings: &Settings) -> Result<FileInput, SourceError> {
+    let (kind, size) = regular(path)?;
+    let bytes = load(path, kind, size, settings)?;
+    let table = contained(path, || match kind.format {
+        Format::Csv => csv::read(path, &bytes, settings),
+        Format::Parquet => parquet::read(path, bytes, settings),
+    })?;
+    contained(path, || FileInput::from_table(path, table))
+}
+
+/// Kind and size of a file that can be read.
+pub(super) fn regular(path: &Path) -> Result<(Kind, u64), SourceError> {
     let metadata = std::fs::metadata(path).map_err(|e| io(path, e))?;
     if metadata.is_dir() {
         return Err(bad(path, "is a directory, a file is needed here"));
@@ -45,13 +56,7 @@ pub fn read(path: &Path, settings: &Settings) -> Result<FileInput, SourceError> 
             "is a pipe, socket or device; only regular files are read, so save the data to one first",
         ));
     }
-    let kind = Kind::of(path).ok_or_else(|| unknown_extension(path))?;
-    let bytes = load(path, kind, metadata.len(), settings)?;
-    let table = contained(path, || match kind.format {
-        Format::Csv => csv::read(path, &bytes, settings),
-        Format::Parquet => parquet::read(path, bytes, settings),
-    })?;
-    contained(path, || FileInput::from_table(path, table))
+    Ok((Kind::of(path).ok_or_else(|| unknown_extension(path))?, metadata.len()))
 }
 
 impl Kind {
@@ -102,17 +107,9 @@ pub(super) fn over(path: &Path, what: &str, got: usize, limit: usize, advice: &s
     SourceError::Limit { what, got: number(got), limit: number(limit), advice: advice.to_owned() }
 }
 
-fn load(path: &Path, kind: Kind, size: u64, settings: &Settings) -> Result<Vec<u8>, SourceError> {
+pub(super) fn load(path: &Path, kind: Kind, size: u64, settings: &Settings) -> Result<Vec<u8>, SourceError> {
     let limit = settings.max_bytes;
-    let too_large = |what: &str, got: u64| SourceError::Limit {
-        what: format!("{}: {what}", path.display()),
-        got,
-        limit,
-        advice: "split the file, keep fewer columns or a longer step, or raise max_bytes".to_owned(),
-    };
-    if size > limit {
-        return Err(too_large("file size in bytes", size));
-    }
+    within_bytes(path, size, settings)?;
     let file = File::open(path).map_err(|e| io(path, e))?;
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     if kind.gzip {
@@ -123,7 +120,19 @@ fn load(path: &Path, kind: Kind, size: u64, settings: &Settings) -> Result<Vec<u
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| io(path, e))?;
     }
     let got = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if got > limit { Err(too_large("size in bytes after decompression", got)) } else { Ok(bytes) }
+    if got > limit { Err(too_large(path, "size in bytes after decompression", got, limit)) } else { Ok(bytes) }
+}
+
+/// Refuses a file that is larger than allowed.
+pub(super) fn within_bytes(path: &Path, size: u64, settings: &Settings) -> Result<(), SourceError> {
+    let limit = settings.max_bytes;
+    if size > limit { Err(too_large(path, "file size in bytes", size, limit)) } else { Ok(()) }
+}
+
+fn too_large(path: &Path, what: &str, got: u64, limit: u64) -> SourceError {
+    let what = format!("{}: {what}", path.display());
+    let advice = "split the file, keep fewer columns or a longer step, or raise max_bytes".to_owned();
+    SourceError::Limit { what, got, limit, advice }
 }
 
 /// The file again, after a look at its first two bytes.

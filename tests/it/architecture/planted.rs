@@ -206,6 +206,8 @@ fn untidy_sources_are_seen() {
         &["3: `unimplemented!`"],
     );
     check_tidy("tests/it/a.rs", "//! A.\n#[test]\n#[ignore = \"slow\"]\nfn f() {}\n", &["3: an ignored test"]);
+    check_tidy("src/series/a.rs", "//! A.\nfn f() { unsafe { g() } }\n", &["2: `unsafe` outside"]);
+    check_tidy("tests/it/a.rs", "//! A.\n#[cfg(test)]\nunsafe fn f() {}\n", &["3: `unsafe` outside"]);
     check_tidy("src/util.rs", "//! A.\n", &["a module named `util`"]);
     check_tidy("src/misc/part.rs", "//! A.\n", &["a module named `misc`"]);
     check_tidy("src/sink/mod.rs", "//! A.\n//!\n//! Input: x\n//! Never: y\n", &["do not say `Output:`"]);
@@ -216,6 +218,8 @@ fn untidy_sources_are_seen() {
 #[test]
 fn tidy_sources_pass() {
     check_tidy("src/series/types.rs", "//! A.\nconst A: &str = \"TODO dbg!(1)\";\nfn todo() { todo(); }\n", &[]);
+    check_tidy("src/detect/isolation_forest/simd.rs", "//! A.\nfn f() { unsafe { g() } }\n", &[]);
+    check_tidy("src/series/a.rs", "//! A word: unsafe.\nconst A: &str = \"unsafe\";\n", &[]);
     check_tidy("src/forecast/models/mod.rs", "//! Nested folders need no three sentences.\n", &[]);
     let tested =
         format!("//! A.\nfn f() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n", "    const A: u8 = 1;\n".repeat(500));
