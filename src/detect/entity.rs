@@ -8,7 +8,7 @@ use super::error::DetectError;
 use super::explain;
 use super::isolation_forest::mix;
 use super::joint::{Joint, Together};
-use super::settings::Settings;
+use super::settings::{Model, Settings};
 use super::stream::{Judge, band, confidence, unwanted};
 use super::types::{PointScore, Reason, Scores, score_of};
 use crate::series::{Entity, Step, Unit};
@@ -62,6 +62,9 @@ impl EntityDetector {
     pub fn try_new(step: Step, names: Vec<String>, settings: &Settings) -> Result<Self, DetectError> {
         if !(1..=MOST_METRICS).contains(&names.len()) {
             return Err(DetectError::Metrics { got: names.len(), most: MOST_METRICS });
+        }
+        if settings.model == Model::Light {
+            return Err(DetectError::LightEntity(names.len()));
         }
         let core = |index: usize| {
             let own = Settings { seed: mix(settings.seed, index as u64), ..settings.clone() };

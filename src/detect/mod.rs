@@ -7,7 +7,8 @@
 //! A metric is judged by seven parts, each in its own file: an isolation forest on the features of values and seasonal
 //! residuals, nearest neighbours of those features and of the newest 8 and 32 values, deviation from the season and from
 //! the one-step prediction, and the shape of the newest window. Each part's raw score becomes an excess over its own past;
-//! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value.
+//! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value. [`Model::Light`] judges a series by other
+//! means, in 4 KB: `light/`.
 
 mod combine;
 mod core;
@@ -19,12 +20,14 @@ mod explain;
 mod features;
 mod isolation_forest;
 mod joint;
+mod light;
 mod linear;
 mod novelty;
 mod peers;
 mod residual;
 mod ridge;
 mod seasonal;
+mod series_detector;
 mod settings;
 mod shape;
 mod stream;
@@ -38,8 +41,8 @@ pub use isolation_forest::{
     ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
 };
 pub use peers::{PeerVerdict, peer_outliers};
-pub use settings::{ForestSettings, Season, SeasonError, Settings};
-pub use stream::{SeriesDetector, score_series, score_series_until};
+pub use series_detector::{SeriesDetector, score_series, score_series_until};
+pub use settings::{ForestSettings, Model, ModelError, Season, SeasonError, Settings};
 pub use types::{
     Attribution, BudgetError, Direction, FalseAlarmBudget, Period, PointScore, Reason, Scores, Watch, score_of,
 };

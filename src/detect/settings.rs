@@ -1,10 +1,12 @@
 //! Settings of a detector.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::isolation_forest::{IsolationForestParams, ParamsError, Split};
 use super::types::{FalseAlarmBudget, Watch};
-use crate::series::{HumanDuration, Step};
+use crate::series::{Calendar, HumanDuration, Step};
 
 const SECS_PER_DAY: f64 = 86_400.0;
 
@@ -22,7 +24,28 @@ pub struct Settings {
     pub seed: u64,
     /// The isolation forest of each series or entity.
     pub forest: ForestSettings,
+    /// How series are judged: `full` (default) or `light`.
+    pub model: Model,
+    /// Time zone and holidays by which the light model tells the time and the kind of day. Default: UTC, no holidays.
+    pub calendar: Calendar,
 }
+
+/// How series are judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// All parts, with some hundred kilobytes for each series: the most accurate.
+    #[default]
+    Full,
+    /// Seasonal profile, level, autoregression and fitted tails in 4 KB for each series: for very many of them. Judges
+    /// single series, no entities.
+    Light,
+}
+
+/// Why a text is not a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("model must be `full` or `light`, got `{0}`")]
+pub struct ModelError(pub String);
 
 /// Which season is expected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +87,20 @@ impl Default for Settings {
             season: Season::Auto,
             seed: 42,
             forest: ForestSettings::default(),
+            model: Model::Full,
+            calendar: Calendar::default(),
+        }
+    }
+}
+
+impl FromStr for Model {
+    type Err = ModelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "full" => Ok(Self::Full),
+            "light" => Ok(Self::Light),
+            other => Err(ModelError(other.to_owned())),
         }
     }
 }
@@ -175,6 +212,10 @@ mod tests {
         assert!(read(r#"{"forest":{"extended":3}}"#).is_ok());
         assert!(read(r#"{"season":"0s"}"#).is_err());
         assert!(read(r#"{"season":"sometimes"}"#).is_err());
+        let light = read(r#"{"model":"light","calendar":{"time_zone":"Asia/Tokyo"}}"#).expect("settings");
+        assert_eq!((light.model, light.calendar.time_zone()), (Model::Light, "Asia/Tokyo"));
+        assert!(read(r#"{"model":"heavy"}"#).is_err() && read(r#"{"calendar":{"time_zone":"Tokyo"}}"#).is_err());
+        assert!("heavy".parse::<Model>().expect_err("no model").to_string().contains("`full` or `light`"));
         let again = serde_json::to_string(&settings).expect("written");
         assert_eq!(read(&again).expect("read"), settings);
     }

@@ -90,7 +90,9 @@ pub struct Phase {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CalendarError {
     /// A name that the IANA database does not have.
-    #[error("time_zone must be an IANA name such as `Europe/Berlin`, `America/New_York` or `UTC`, got `{name}`{similar}")]
+    #[error(
+        "time_zone must be an IANA name such as `Europe/Berlin`, `America/New_York` or `UTC`, got `{name}`{similar}"
+    )]
     TimeZone {
         /// The name.
         name: String,
@@ -121,7 +123,11 @@ impl Calendar {
         dates: &[Date],
         like: HolidayLike,
     ) -> Result<Self, CalendarError> {
-        let holidays = HolidayKeys { country: country.map(str::to_owned), dates: dates.iter().map(Date::to_string).collect(), like };
+        let holidays = HolidayKeys {
+            country: country.map(str::to_owned),
+            dates: dates.iter().map(Date::to_string).collect(),
+            like,
+        };
         Self::try_from(CalendarKeys { time_zone: time_zone.to_owned(), holidays })
     }
 
@@ -278,14 +284,16 @@ mod tests {
 
     #[test]
     fn the_table_agrees_with_the_zone_at_every_hour_of_years() {
-        for name in ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu"] {
+        for name in ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu"]
+        {
             let calendar = Calendar::try_new(name, None, &[], HolidayLike::Sunday).expect(name);
             let zone = TimeZoneDatabase::bundled().get(name).expect(name);
             for hour in (0..24 * 365 * 60).step_by(7) {
                 let at = Timestamp::from_second(i64::from(hour) * 3_600).expect("time");
                 let local = zone.to_datetime(at);
                 let phase = calendar.phase(at);
-                let clock = i64::from(local.hour()) * 3_600 + i64::from(local.minute()) * 60 + i64::from(local.second());
+                let clock =
+                    i64::from(local.hour()) * 3_600 + i64::from(local.minute()) * 60 + i64::from(local.second());
                 assert_eq!(i64::from(phase.second_of_day), clock, "{name} {at}");
                 assert_eq!(phase.weekday, local.weekday().to_monday_zero_offset() as u8, "{name} {at}");
             }
@@ -294,8 +302,8 @@ mod tests {
 
     #[test]
     fn holidays_of_the_country_and_of_ones_own_are_like_sundays() {
-        let german =
-            calendar(r#"{"time_zone":"Europe/Berlin","holidays":{"country":"DE","dates":["2026-12-24"]}}"#).expect("read");
+        let german = calendar(r#"{"time_zone":"Europe/Berlin","holidays":{"country":"DE","dates":["2026-12-24"]}}"#)
+            .expect("read");
         let class = |calendar: &Calendar, at: &str| calendar.phase(at.parse().expect(at)).day_class;
         assert_eq!(class(&german, "2026-10-02T23:00:00Z"), DayClass::Sunday, "3 October begins at 22:00 UTC");
         assert_eq!(class(&german, "2026-12-24T12:00:00Z"), DayClass::Sunday);

@@ -72,8 +72,8 @@ fn holidays(keys: &HolidayKeys) -> Result<Vec<u64>, CalendarError> {
     let mut days: Vec<i64> = Vec::new();
     if let Some(code) = &keys.country {
         let known = code.parse::<Country>().ok().filter(|country| has_holidays(*country));
-        let country = known
-            .ok_or_else(|| CalendarError::Country { code: code.clone(), allowed: countries().join(", ") })?;
+        let country =
+            known.ok_or_else(|| CalendarError::Country { code: code.clone(), allowed: countries().join(", ") })?;
         days.extend(country.holidays().get_public().iter().map(|date| i64::from(date.to_epoch_days())));
     }
     for text in &keys.dates {
