@@ -8,9 +8,9 @@ use super::error::DetectError;
 use super::explain;
 use super::isolation_forest::mix;
 use super::joint::{Joint, Together};
-use super::settings::{Model, Settings};
+use super::settings::Settings;
 use super::stream::{Judge, band, confidence, unwanted};
-use super::types::{PointScore, Reason, Scores, score_of};
+use super::types::{Model, PointScore, Reason, Scores, score_of};
 use crate::series::{Entity, Step, Unit};
 
 const FORMAT: u32 = 1;

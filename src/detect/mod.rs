@@ -42,7 +42,7 @@ pub use isolation_forest::{
 };
 pub use peers::{PeerVerdict, peer_outliers};
 pub use series_detector::{SeriesDetector, score_series, score_series_until};
-pub use settings::{ForestSettings, Model, ModelError, Season, SeasonError, Settings};
+pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use types::{
-    Attribution, BudgetError, Direction, FalseAlarmBudget, Period, PointScore, Reason, Scores, Watch, score_of,
+    Attribution, BudgetError, Direction, FalseAlarmBudget, Model, ModelError, Period, PointScore, Reason, Scores, Watch, score_of,
 };

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DetectError;
 use super::light::LightDetector;
-use super::settings::{Model, Settings};
+use super::settings::Settings;
 use super::stream::FullDetector;
-use super::types::{PointScore, Scores};
+use super::types::{Model, PointScore, Scores};
 use crate::series::{Series, Step};
 
 /// A streaming detector for one series of a regular step.

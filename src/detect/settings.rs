@@ -1,11 +1,9 @@
 //! Settings of a detector.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::isolation_forest::{IsolationForestParams, ParamsError, Split};
-use super::types::{FalseAlarmBudget, Watch};
+use super::types::{FalseAlarmBudget, Model, Watch};
 use crate::series::{Calendar, HumanDuration, Step};
 
 const SECS_PER_DAY: f64 = 86_400.0;
@@ -29,23 +27,6 @@ pub struct Settings {
     /// Time zone and holidays by which the light model tells the time and the kind of day. Default: UTC, no holidays.
     pub calendar: Calendar,
 }
-
-/// How series are judged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Model {
-    /// All parts, with some hundred kilobytes for each series: the most accurate.
-    #[default]
-    Full,
-    /// Seasonal profile, level, autoregression and fitted tails in 4 KB for each series: for very many of them. Judges
-    /// single series, no entities.
-    Light,
-}
-
-/// Why a text is not a model.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("model must be `full` or `light`, got `{0}`")]
-pub struct ModelError(pub String);
 
 /// Which season is expected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,18 +70,6 @@ impl Default for Settings {
             forest: ForestSettings::default(),
             model: Model::Full,
             calendar: Calendar::default(),
-        }
-    }
-}
-
-impl FromStr for Model {
-    type Err = ModelError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "full" => Ok(Self::Full),
-            "light" => Ok(Self::Light),
-            other => Err(ModelError(other.to_owned())),
         }
     }
 }
