@@ -114,7 +114,9 @@ pub(super) fn calendar(time_zone: Option<&str>, holidays: &[String]) -> Result<C
         match holiday.parse() {
             Ok(date) => dates.push(date),
             Err(_) if country.is_none() => country = Some(holiday.as_str()),
-            Err(_) => return Err(format!("holidays must be one country and dates like 2026-12-24, got `{holiday}`, too")),
+            Err(_) => {
+                return Err(format!("holidays must be one country and dates like 2026-12-24, got `{holiday}`, too"));
+            }
         }
     }
     let calendar = Calendar::try_new(time_zone.unwrap_or("UTC"), country, &dates, HolidayLike::default());

@@ -44,5 +44,6 @@ pub use peers::{PeerVerdict, peer_outliers};
 pub use series_detector::{SeriesDetector, score_series, score_series_until};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use types::{
-    Attribution, BudgetError, Direction, FalseAlarmBudget, Model, ModelError, Period, PointScore, Reason, Scores, Watch, score_of,
+    Attribution, BudgetError, Direction, FalseAlarmBudget, Model, ModelError, Period, PointScore, Reason, Scores,
+    Watch, score_of,
 };

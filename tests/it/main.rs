@@ -10,6 +10,7 @@ mod detect;
 mod files;
 mod forecast;
 mod http;
+mod light;
 mod live;
 mod notebook;
 mod prometheus;

@@ -51,3 +51,68 @@ impl Pareto {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Reference {
+        survival: Vec<Survival>,
+        samples: Vec<Sample>,
+    }
+
+    #[derive(Deserialize)]
+    struct Survival {
+        shape: f64,
+        scale: f64,
+        excess: f64,
+        ln_survival: f64,
+    }
+
+    #[derive(Deserialize)]
+    struct Sample {
+        drawn: Vec<f32>,
+        pwm: [f64; 2],
+        likelihood: [f64; 2],
+    }
+
+    /// scipy's values, see `data/reference/gpd/make.py`.
+    fn reference() -> Reference {
+        serde_json::from_str(include_str!("../../../data/reference/gpd/reference.json")).expect("valid JSON")
+    }
+
+    #[test]
+    fn survival_and_its_inverse_are_those_of_scipy() {
+        for case in reference().survival {
+            let pareto = Pareto { shape: case.shape, scale: case.scale };
+            let ln_survival = pareto.ln_survival(case.excess);
+            assert!(
+                (ln_survival - case.ln_survival).abs() <= 1e-9 * case.ln_survival.abs().max(1.0),
+                "{}",
+                case.excess
+            );
+            let back = pareto.excess_at(case.ln_survival);
+            assert!((back - case.excess).abs() <= 1e-6 * case.excess.max(1.0), "{back} {}", case.excess);
+        }
+        let bounded = Pareto { shape: -0.2, scale: 1.0 };
+        assert!((bounded.ln_survival(6.0) + 1_000.0).abs() < 1e-9, "beyond the end nothing is possible");
+        assert!(bounded.ln_survival(-1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn fits_are_those_of_numpy_and_near_the_likelihood_of_scipy() {
+        for sample in reference().samples {
+            let fit = Pareto::fit(&sample.drawn).expect("a fit");
+            assert!((fit.shape - sample.pwm[0]).abs() < 1e-6 && (fit.scale - sample.pwm[1]).abs() < 1e-6, "{fit:?}");
+            // two estimators of the same: within two standard errors of the shape
+            let near = 2.0 / (sample.drawn.len() as f64).sqrt();
+            assert!((fit.shape - sample.likelihood[0]).abs() < near, "{fit:?} {:?}", sample.likelihood);
+            assert!((fit.scale / sample.likelihood[1] - 1.0).abs() < near, "{fit:?} {:?}", sample.likelihood);
+        }
+        assert_eq!(Pareto::fit(&[]), None);
+        assert_eq!(Pareto::fit(&[0.0, 0.0]), None);
+    }
+}

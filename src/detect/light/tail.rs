@@ -165,3 +165,60 @@ impl Tail {
             && self.excesses.iter().all(|excess| *excess >= 0.0 && excess.is_finite())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::Rng;
+    use rand::SeedableRng;
+    use rand_pcg::Pcg64Mcg;
+
+    use super::*;
+
+    /// A tail after `points` exponential heights on this side half of the time.
+    fn learned(points: u32) -> Tail {
+        let mut random = Pcg64Mcg::seed_from_u64(3);
+        let mut tail = Tail::new();
+        for _ in 0..points {
+            let height = -random.random::<f64>().max(1e-300).ln();
+            tail.learn(if random.random::<bool>() { height } else { 0.0 });
+        }
+        tail
+    }
+
+    #[test]
+    fn the_threshold_finds_its_quantile_and_p_is_near_the_truth() {
+        let tail = learned(50_000);
+        // P(height > x) = exp(-x) / 2 on this side, twice that in all
+        assert!((tail.threshold - 25.0_f64.ln()).abs() < 0.3, "{}", tail.threshold);
+        assert!((tail.share - SHARE).abs() < 0.01, "{}", tail.share);
+        for height in [4.0, 6.0, 8.0] {
+            let ratio = (tail.ln_p(height) + height).exp();
+            assert!((0.3..3.0).contains(&ratio), "{height}: {ratio}");
+        }
+        assert!((tail.ln_p(7.0) - tail.ln_p_one_sided(7.0) - 2.0_f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn p_falls_with_height_and_height_at_is_its_inverse() {
+        for tail in [Tail::new(), learned(100), learned(20_000)] {
+            let p: Vec<f64> = (0..400).map(|i| tail.ln_p(f64::from(i) * 0.1)).collect();
+            assert!(p[0].abs() < 1e-12 && p.windows(2).all(|w| w[1] <= w[0]));
+            for height in [0.5, 2.0, 5.0, 9.0] {
+                let back = tail.height_at(tail.ln_p(height));
+                assert!((back - height).abs() < 1e-6, "{back} {height}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_anomaly_does_not_explain_away_the_next_and_many_do() {
+        let mut tail = learned(5_000);
+        let before = tail.ln_p(1_000.0);
+        tail.learn(1_000.0);
+        assert!(tail.ln_p(1_000.0) < 0.9 * before, "{} {before}", tail.ln_p(1_000.0));
+        for _ in 0..3_000 {
+            tail.learn(1_000.0);
+        }
+        assert!(tail.ln_p(1_000.0) > -4.0, "{}", tail.ln_p(1_000.0));
+    }
+}
