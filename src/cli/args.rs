@@ -186,6 +186,16 @@ pub struct ScoreArgs {
     /// Which side is unusual: above, below or both [default: both]
     #[arg(long, value_name = "SIDE", value_parser = parse::watch)]
     pub direction: Option<detect::Watch>,
+    /// How series are judged: full, or light (4 KB for each series, single series only) [default: full]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<detect::Model>,
+    /// Time zone of the light model's days and weeks, like `Europe/Berlin` [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// Days that the light model treats like Sundays: public holidays of a country, dates of one's own, like
+    /// `DE,2026-12-24`
+    #[arg(long, value_name = "COUNTRY|DATE,...", value_delimiter = ',')]
+    pub holidays: Vec<String>,
     /// Seed of the models; the same seed gives the same bytes [default: 42]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,

@@ -227,6 +227,8 @@ fn detector(detector: &config::Detector) -> anyhow::Result<DetectorSpec> {
         detect: detect::Settings {
             false_alarms: detector.false_alarms,
             direction: detector.direction,
+            model: detector.model,
+            calendar: detector.calendar.clone(),
             ..detect::Settings::default()
         },
         lifecycle: lifecycle(step, detector.min_duration),

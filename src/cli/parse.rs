@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::detect;
-use crate::series::{HumanDuration, Step, Unit};
+use crate::series::{Calendar, HolidayLike, HumanDuration, Step, Unit};
 
 /// A horizon: steps, or a duration that becomes steps of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,22 @@ pub(super) fn season(text: &str) -> Result<HumanDuration, String> {
 pub(super) fn watch(text: &str) -> Result<detect::Watch, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
         .map_err(|_| format!("direction must be one of above, below, both, got `{text}`"))
+}
+
+/// A time zone, and holidays: at most one country, and dates.
+pub(super) fn calendar(time_zone: Option<&str>, holidays: &[String]) -> Result<Calendar, String> {
+    let (mut country, mut dates) = (None, Vec::new());
+    for holiday in holidays {
+        match holiday.parse() {
+            Ok(date) => dates.push(date),
+            Err(_) if country.is_none() => country = Some(holiday.as_str()),
+            Err(_) => {
+                return Err(format!("holidays must be one country and dates like 2026-12-24, got `{holiday}`, too"));
+            }
+        }
+    }
+    let calendar = Calendar::try_new(time_zone.unwrap_or("UTC"), country, &dates, HolidayLike::default());
+    calendar.map_err(|error| error.to_string())
 }
 
 /// A unit.

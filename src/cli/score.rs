@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use rayon::prelude::*;
 
 use super::args::ScoreArgs;
-use super::exit::Outcome;
+use super::exit::{BadInput, Outcome};
 use super::files::each;
 use super::inputs::{self, Job, jobs, nothing_usable, read};
 use super::output::{Form, cell, number, quantity, shortest, write};
+use super::parse;
 use super::progress::Progress;
 use crate::detect::{self, PointScore, Reason, Scores};
 use crate::engine::{EngineError, score_prepared};
@@ -29,14 +30,14 @@ enum Judged {
 }
 
 pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<Outcome> {
-    let settings = settings(args);
+    let settings = settings(args)?;
     let jobs = jobs(&args.input, Form::Table)?;
     let anomalies = each(&jobs, "scoring", &args.input, |job, progress| score_file(job, args, &settings, progress))?;
     let found = args.fail_on.is_some() && anomalies.iter().any(|count| *count > 0);
     Ok(if found { Outcome::Found } else { Outcome::Done })
 }
 
-fn settings(args: &ScoreArgs) -> detect::Settings {
+fn settings(args: &ScoreArgs) -> anyhow::Result<detect::Settings> {
     let mut settings = detect::Settings::default();
     if let Some(budget) = args.false_alarms {
         settings.false_alarms = budget;
@@ -47,7 +48,9 @@ fn settings(args: &ScoreArgs) -> detect::Settings {
     if let Some(seed) = args.seed {
         settings.seed = seed;
     }
-    settings
+    settings.model = args.model.unwrap_or(settings.model);
+    settings.calendar = parse::calendar(args.time_zone.as_deref(), &args.holidays).map_err(BadInput)?;
+    Ok(settings)
 }
 
 /// Scores one file and writes its result; the number of anomalous points.

@@ -12,6 +12,7 @@ use super::references::without_secrets;
 use super::service::{Enrich, Http, Runbook, SeverityPolicy};
 use super::sources::{Source, Tls};
 use super::values::HttpUrl;
+use crate::detect::Model;
 use crate::series::HumanDuration;
 use crate::store::RetentionSettings;
 
@@ -215,6 +216,10 @@ pub(super) fn detector(check: &mut Check<'_>, detector: &Detector) {
     check.duration(&["min_duration"], detector.min_duration, HumanDuration::from_secs(0), HumanDuration::from_days(7));
     if let Some(template) = &detector.runbook_url {
         check.link("runbook_url", template);
+    }
+    if detector.model == Model::Light && !detector.entity_by.is_empty() {
+        let message = "`light` judges single series: use `full`, or leave `entity_by` out";
+        check.report(&["model"], message.to_owned());
     }
 }
 

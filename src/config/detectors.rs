@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::values::Schedule;
-use crate::detect::{FalseAlarmBudget, Watch};
-use crate::series::{HumanDuration, Labels, Unit};
+use crate::detect::{FalseAlarmBudget, Model, Watch};
+use crate::series::{Calendar, HumanDuration, Labels, Unit};
 use crate::severity::Severity;
 
 /// One detector: a query whose series are watched.
@@ -51,6 +51,12 @@ pub struct Detector {
     /// Unit of the values. Default: from the metric's name.
     #[serde(default)]
     pub unit: Option<Unit>,
+    /// `full`, or `light`: 4 KB for each series, single series only. Default `full`.
+    #[serde(default)]
+    pub model: Model,
+    /// Time zone and holidays of the light model's season. Default: UTC without holidays.
+    #[serde(default)]
+    pub calendar: Calendar,
 }
 
 /// A scheduled batch of forecasts.

@@ -11,7 +11,7 @@ use super::isolation_forest::mix;
 use super::joint::{Joint, Parts, Together};
 use super::settings::Settings;
 use super::stream::{Judge, band, confidence, unwanted};
-use super::types::{PointScore, Reason, Scores, score_of};
+use super::types::{Model, PointScore, Reason, Scores, score_of};
 use crate::series::{Entity, Step, Unit};
 
 const FORMAT: u32 = 1;
@@ -66,6 +66,9 @@ impl EntityDetector {
     pub fn try_new(step: Step, names: Vec<String>, settings: &Settings) -> Result<Self, DetectError> {
         if !(1..=MOST_METRICS).contains(&names.len()) {
             return Err(DetectError::Metrics { got: names.len(), most: MOST_METRICS });
+        }
+        if settings.model == Model::Light {
+            return Err(DetectError::LightEntity(names.len()));
         }
         let core = |index: usize| {
             let own = Settings { seed: mix(settings.seed, index as u64), ..settings.clone() };

@@ -19,6 +19,9 @@ pub enum DetectError {
         /// Most metrics allowed.
         most: usize,
     },
+    /// A model that judges single series was asked to judge an entity.
+    #[error("the light model judges single series, not the {0} metrics of an entity together; use model `full`")]
+    LightEntity(usize),
     /// A group of peers is too small, uneven or too short.
     #[error("peer group: {0}")]
     Peers(String),

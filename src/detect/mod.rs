@@ -7,7 +7,8 @@
 //! A metric is judged by seven parts, each in its own file: an isolation forest on the features of values and seasonal
 //! residuals, nearest neighbours of those features and of the newest 8 and 32 values, deviation from the season and from
 //! the one-step prediction, and the shape of the newest window. Each part's raw score becomes an excess over its own past;
-//! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value.
+//! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value. [`Model::Light`] judges a series by other
+//! means, in 4 KB: `light/`.
 
 mod combine;
 mod core;
@@ -20,6 +21,7 @@ mod features;
 mod frame;
 mod isolation_forest;
 mod joint;
+mod light;
 mod linear;
 mod novelty;
 mod online_forest;
@@ -28,6 +30,7 @@ mod peers;
 mod residual;
 mod ridge;
 mod seasonal;
+mod series_detector;
 mod settings;
 mod shape;
 mod stream;
@@ -45,8 +48,9 @@ pub use isolation_forest::{
 pub use online_forest::{OnlineForest, OnlineForestParams, OnlineParamsError, SeriesForest};
 pub use opening::Prior;
 pub use peers::{PeerVerdict, peer_outliers};
+pub use series_detector::{SeriesDetector, score_series, score_series_until};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
-pub use stream::{SeriesDetector, score_series, score_series_until};
 pub use types::{
-    Attribution, BudgetError, Direction, FalseAlarmBudget, Period, PointScore, Reason, Scores, Watch, score_of,
+    Attribution, BudgetError, Direction, FalseAlarmBudget, Model, ModelError, Period, PointScore, Reason, Scores,
+    Watch, score_of,
 };

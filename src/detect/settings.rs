@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::isolation_forest::{IsolationForestParams, ParamsError, Split};
-use super::types::{FalseAlarmBudget, Watch};
-use crate::series::{HumanDuration, Step};
+use super::types::{FalseAlarmBudget, Model, Watch};
+use crate::series::{Calendar, HumanDuration, Step};
 
 const SECS_PER_DAY: f64 = 86_400.0;
 
@@ -22,6 +22,10 @@ pub struct Settings {
     pub seed: u64,
     /// The isolation forest of each series or entity.
     pub forest: ForestSettings,
+    /// How series are judged: `full` (default) or `light`.
+    pub model: Model,
+    /// Time zone and holidays by which the light model tells the time and the kind of day. Default: UTC, no holidays.
+    pub calendar: Calendar,
 }
 
 /// Which season is expected.
@@ -65,6 +69,8 @@ impl Default for Settings {
             season: Season::Auto,
             seed: 42,
             forest: ForestSettings::default(),
+            model: Model::Full,
+            calendar: Calendar::default(),
         }
     }
 }
@@ -176,6 +182,10 @@ mod tests {
         assert!(read(r#"{"forest":{"extended":3}}"#).is_ok());
         assert!(read(r#"{"season":"0s"}"#).is_err());
         assert!(read(r#"{"season":"sometimes"}"#).is_err());
+        let light = read(r#"{"model":"light","calendar":{"time_zone":"Asia/Tokyo"}}"#).expect("settings");
+        assert_eq!((light.model, light.calendar.time_zone()), (Model::Light, "Asia/Tokyo"));
+        assert!(read(r#"{"model":"heavy"}"#).is_err() && read(r#"{"calendar":{"time_zone":"Tokyo"}}"#).is_err());
+        assert!("heavy".parse::<Model>().expect_err("no model").to_string().contains("`full` or `light`"));
         let again = serde_json::to_string(&settings).expect("written");
         assert_eq!(read(&again).expect("read"), settings);
     }

@@ -1,4 +1,4 @@
-//! The detector of one series: score, then learn, point after point.
+//! The full detector of one series: score, then learn, point after point.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use super::explain;
 use super::opening::Prior;
 use super::settings::Settings;
 use super::sustained::Sustained;
-use super::types::{Attribution, PointScore, Reason, Scores, Watch, score_of};
-use crate::series::{Series, Step};
+use super::types::{Attribution, PointScore, Reason, Watch, score_of};
+use crate::series::Step;
 
 /// Points after which half of an incident's evidence has faded, and the share of it that counts.
 const HALF_LIFE: f64 = 20.0;
@@ -26,7 +26,7 @@ const FORMAT: u32 = 1;
 /// `serde` stores the whole state; a detector that was read back goes on exactly as the one that was written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
-pub struct SeriesDetector {
+pub(super) struct FullDetector {
     settings: Settings,
     step: Step,
     core: Core,
@@ -51,10 +51,9 @@ pub(super) struct Judge {
     frozen: bool,
 }
 
-impl SeriesDetector {
+impl FullDetector {
     /// A detector that has seen nothing yet.
-    #[must_use]
-    pub fn new(step: Step, settings: &Settings) -> Self {
+    pub(super) fn new(step: Step, settings: &Settings) -> Self {
         Self {
             settings: settings.clone(),
             step,
@@ -66,7 +65,7 @@ impl SeriesDetector {
     /// Judges the point at `at`, then learns it. Points come in time order, one for each step.
     ///
     /// NaN counts as imputed. An imputed point keeps the clock of the season going, is not learned, and never alerts.
-    pub fn push(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
+    pub(super) fn push(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
         let imputed = imputed || value.is_nan();
         let p_star = self.p_star();
         let reach = self.core.tail().size_at(p_star);
@@ -102,49 +101,40 @@ impl SeriesDetector {
         }
     }
 
-    /// The same for a series that has siblings (same job, another instance): its first points are judged by what those
-    /// are like, and with three or more of them the judgement is trusted from the first point on.
-    #[must_use]
-    pub fn with_siblings(step: Step, settings: &Settings, prior: Prior) -> Self {
-        let mut detector = Self::new(step, settings);
-        detector.core.open_with(prior);
-        detector
+    /// Lets the first points be judged by what siblings are like.
+    pub(super) fn open_with(&mut self, prior: Prior) {
+        self.core.open_with(prior);
     }
 
     /// What a sibling of this series may expect of itself; `None` before the warm-up of 50 points is over.
-    #[must_use]
-    pub fn prior(&self) -> Option<Prior> {
+    pub(super) fn prior(&self) -> Option<Prior> {
         self.core.prior()
     }
 
     /// Stops learning for good: windows still move with the values, all that was learned stays.
-    pub const fn freeze(&mut self) {
+    pub(super) const fn freeze(&mut self) {
         self.core.freeze();
         self.judge.freeze();
     }
 
     /// Time between two points.
-    #[must_use]
-    pub const fn step(&self) -> Step {
+    pub(super) const fn step(&self) -> Step {
         self.step
     }
 
     /// Settings it was made with.
-    #[must_use]
-    pub const fn settings(&self) -> &Settings {
+    pub(super) const fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// The decision boundary as a probability.
-    #[must_use]
-    pub fn p_star(&self) -> f64 {
+    pub(super) fn p_star(&self) -> f64 {
         self.settings.false_alarms.p_star(self.step)
     }
 
     /// How far judgements can be trusted by now, 0 to 1: 0 at first, 1/2 after 250 points (at once with three siblings),
     /// 0.8 after 1,000.
-    #[must_use]
-    pub fn confidence(&self) -> f64 {
+    pub(super) fn confidence(&self) -> f64 {
         confidence(self.core.learned())
     }
 
@@ -152,35 +142,6 @@ impl SeriesDetector {
         let shares = self.core.attribute(&evidence.features);
         explain::attribution(evidence, shares.as_deref())
     }
-}
-
-/// Scores of a whole series: [`SeriesDetector::push`] for each point.
-///
-/// # Errors
-/// None today; a refusal of the series by its nature would be one.
-pub fn score_series(series: &Series, settings: &Settings) -> Result<Scores, DetectError> {
-    score_series_until(series, None, settings)
-}
-
-/// The same, learning only from points at or before `train_until`; `None` learns from all.
-///
-/// # Errors
-/// None today; a refusal of the series by its nature would be one.
-pub fn score_series_until(
-    series: &Series,
-    train_until: Option<Timestamp>,
-    settings: &Settings,
-) -> Result<Scores, DetectError> {
-    let mut detector = SeriesDetector::new(series.step(), settings);
-    let mut points = Vec::with_capacity(series.len());
-    for (index, (value, imputed)) in series.values().iter().zip(series.imputed()).enumerate() {
-        let at = series.time_at(index);
-        if train_until.is_some_and(|until| at > until) {
-            detector.freeze();
-        }
-        points.push(detector.push(at, *value, *imputed));
-    }
-    Ok(Scores { name: series.name().to_owned(), unit: series.unit(), p_star: detector.p_star(), points })
 }
 
 impl Judge {
@@ -232,14 +193,14 @@ pub(super) fn confidence(learned: u64) -> f64 {
     n / (n + 5.0 * WARM_UP as f64)
 }
 
-impl From<SeriesDetector> for Snapshot {
-    fn from(detector: SeriesDetector) -> Self {
-        let SeriesDetector { settings, step, core, judge } = detector;
+impl From<FullDetector> for Snapshot {
+    fn from(detector: FullDetector) -> Self {
+        let FullDetector { settings, step, core, judge } = detector;
         Self { format: FORMAT, settings, step, core, judge }
     }
 }
 
-impl TryFrom<Snapshot> for SeriesDetector {
+impl TryFrom<Snapshot> for FullDetector {
     type Error = DetectError;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {

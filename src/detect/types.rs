@@ -227,6 +227,23 @@ pub enum Watch {
     Below,
 }
 
+/// How series are judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// All parts, with some hundred kilobytes for each series: the most accurate.
+    #[default]
+    Full,
+    /// Seasonal profile, level, autoregression and fitted tails in 4 KB for each series: for very many of them. Judges
+    /// single series, no entities.
+    Light,
+}
+
+/// Why a text is not a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("model must be `full` or `light`, got `{0}`")]
+pub struct ModelError(pub String);
+
 impl Default for FalseAlarmBudget {
     fn default() -> Self {
         Self { count: 1.0, per: Period::Week }
@@ -301,6 +318,18 @@ impl FromStr for FalseAlarmBudget {
         let count: f64 = count.parse().map_err(|_| fail())?;
         let (per, _) = Period::ALL.iter().find(|(_, name)| name == word).ok_or_else(fail)?;
         Self::try_new(count, *per).map_err(|_| fail())
+    }
+}
+
+impl FromStr for Model {
+    type Err = ModelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "full" => Ok(Self::Full),
+            "light" => Ok(Self::Light),
+            other => Err(ModelError(other.to_owned())),
+        }
     }
 }
 

@@ -14,9 +14,9 @@ use super::stateless::{plan_capacity, score_prepared};
 use super::{App, EngineError, compute};
 use crate::capacity::{self, Limit, Plan};
 use crate::detect::{self, Scores};
-pub use crate::detect::{FalseAlarmBudget, Season, Watch};
+pub use crate::detect::{FalseAlarmBudget, Model, Season, Watch};
 use crate::forecast::{self, Forecast, ModelChoice, Request};
-use crate::series::{self, HumanDuration, Labels, Samples, Series, Step};
+use crate::series::{self, Calendar, HumanDuration, Labels, Samples, Series, Step};
 use crate::severity::{AlertFacts, Assessment, Severity};
 use crate::source::file::{Prepared, SampleGroup};
 use crate::source::webhook::Notification;
@@ -38,7 +38,7 @@ pub struct Brought {
 }
 
 /// How brought series are scored; `None` is the default.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ScoreOptions {
     /// False alarms that are accepted.
     pub false_alarms: Option<FalseAlarmBudget>,
@@ -46,6 +46,10 @@ pub struct ScoreOptions {
     pub direction: Option<Watch>,
     /// Which season is expected.
     pub season: Option<Season>,
+    /// How they are judged.
+    pub model: Option<Model>,
+    /// Time zone and holidays of the light model's season.
+    pub calendar: Option<Calendar>,
 }
 
 /// A brought series with its scores.
@@ -215,6 +219,8 @@ fn score_settings(options: ScoreOptions) -> detect::Settings {
         false_alarms: options.false_alarms.unwrap_or(defaults.false_alarms),
         direction: options.direction.unwrap_or(defaults.direction),
         season: options.season.unwrap_or(defaults.season),
+        model: options.model.unwrap_or(defaults.model),
+        calendar: options.calendar.unwrap_or_default(),
         ..defaults
     }
 }

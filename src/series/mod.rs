@@ -8,6 +8,7 @@
 
 mod aggregate;
 mod align;
+mod calendar;
 mod duration;
 mod entity;
 mod grid;
@@ -24,6 +25,7 @@ mod values;
 
 pub use aggregate::{Aggregate, AggregateError};
 pub use align::align;
+pub use calendar::{Calendar, CalendarError, DayClass, HolidayLike, Phase};
 pub use duration::{DurationError, HumanDuration};
 pub use entity::Entity;
 pub use grid::{Grid, MAX_MAGNITUDE, clamp_magnitude};

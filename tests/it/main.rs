@@ -11,6 +11,7 @@ mod files;
 mod forecast;
 mod http;
 mod isolate;
+mod light;
 mod live;
 mod notebook;
 mod prometheus;

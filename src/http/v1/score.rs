@@ -16,8 +16,8 @@ use super::super::openapi::BodyFailures;
 use super::answer::{self, SeriesError};
 use super::brought::{SeriesIn, SeriesList};
 use crate::detect::PointScore;
-use crate::engine::requests::{FalseAlarmBudget, Judged, ScoreOptions, Season, Watch};
-use crate::series::Unit;
+use crate::engine::requests::{FalseAlarmBudget, Judged, Model, ScoreOptions, Season, Watch};
+use crate::series::{Calendar, Unit};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(score))
@@ -49,6 +49,13 @@ struct Options {
     /// Shortest season: `auto` (default), `none`, or a duration such as `12h`.
     #[schema(value_type = Option<String>, example = "auto")]
     season: Option<Season>,
+    /// How series are judged: `full` (default), or `light`, which is quick and judges single series only.
+    #[schema(value_type = Option<String>, example = "full")]
+    model: Option<Model>,
+    /// Time zone (IANA name) and holidays (ISO code of the country, dates of one's own) of the light model's season.
+    /// Default: UTC without holidays.
+    #[schema(value_type = Option<Object>, example = json!({"time_zone": "Europe/Berlin", "holidays": {"country": "DE"}}))]
+    calendar: Option<Calendar>,
     /// Answer only the last so many points of each series; all of them are learned from.
     last: Option<usize>,
     /// Whether reasons and attribution are wanted; default yes.
@@ -144,8 +151,13 @@ async fn score(State(state): State<AppState>, Body(request): Body<ScoreRequest>)
     let ScoreRequest { series, options } = request;
     let brought = series.without_limits()?.into_brought()?;
     let ids = brought.iter().map(|one| one.name.clone()).collect();
-    let score =
-        ScoreOptions { false_alarms: options.false_alarms, direction: options.direction, season: options.season };
+    let score = ScoreOptions {
+        false_alarms: options.false_alarms,
+        direction: options.direction,
+        season: options.season,
+        model: options.model,
+        calendar: options.calendar,
+    };
     let results = state.app.score_brought(brought, score).await?;
     let (last, explain) = (options.last.unwrap_or(usize::MAX), options.explain.unwrap_or(true));
     let series = answer::each(ids, results, |id, judged| scored(id, &judged, last, explain), failed)?;

@@ -1,0 +1,85 @@
+//! A light detector with its settings, as it is kept.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::model::Light;
+use crate::detect::error::DetectError;
+use crate::detect::settings::Settings;
+use crate::detect::stream::confidence;
+use crate::detect::types::PointScore;
+use crate::series::Step;
+
+/// Version of the snapshot; another one is refused.
+const FORMAT: u32 = 1;
+
+/// The light model of one series.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Snapshot", into = "Snapshot")]
+pub(in crate::detect) struct LightDetector {
+    settings: Settings,
+    step: Step,
+    state: Light,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Snapshot {
+    format: u32,
+    settings: Settings,
+    step: Step,
+    state: Light,
+}
+
+impl LightDetector {
+    pub(in crate::detect) fn new(step: Step, settings: &Settings) -> Self {
+        Self { settings: settings.clone(), step, state: Light::new(step, settings) }
+    }
+
+    pub(in crate::detect) fn push(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
+        self.state.push(at, value, imputed, &self.settings)
+    }
+
+    pub(in crate::detect) const fn freeze(&mut self) {
+        self.state.freeze();
+    }
+
+    pub(in crate::detect) const fn step(&self) -> Step {
+        self.step
+    }
+
+    pub(in crate::detect) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(in crate::detect) fn confidence(&self) -> f64 {
+        confidence(self.state.learned())
+    }
+
+    /// Bytes of this value and its heap.
+    pub(in crate::detect) fn state_bytes(&self) -> usize {
+        size_of::<Self>() - size_of::<Light>() + self.state.state_bytes()
+    }
+}
+
+impl From<LightDetector> for Snapshot {
+    fn from(detector: LightDetector) -> Self {
+        let LightDetector { settings, step, state } = detector;
+        Self { format: FORMAT, settings, step, state }
+    }
+}
+
+impl TryFrom<Snapshot> for LightDetector {
+    type Error = DetectError;
+
+    fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
+        let Snapshot { format, settings, step, state } = snapshot;
+        if format != FORMAT {
+            return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
+        }
+        if !state.is_sound() {
+            return Err(DetectError::Snapshot("its parts do not fit together".to_owned()));
+        }
+        Ok(Self { settings, step, state })
+    }
+}
