@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adapt::{Gathering, Rebase};
 use super::excess::Excess;
 use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
 use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
@@ -90,7 +91,13 @@ pub(super) struct Evidence {
 /// The learned state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Core {
-    frame: Frame,
+    pub(super) frame: Frame,
+    /// After an announced change, until its level is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) gathering: Option<Gathering>,
+    /// Expected value and residual scale of the last point, in the units of the input.
+    #[serde(skip)]
+    pub(super) outlook: (f64, f64),
     recent: Recent,
     seasonal: Seasonal,
     ridge: Ridge,
@@ -117,9 +124,11 @@ pub(super) struct Core {
 ///
 /// Scores do not depend on the unit or the zero of a metric, and nothing inside overflows.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Frame {
+pub(super) struct Frame {
     origin: Option<f64>,
     unit_exponent: Option<i32>,
+    #[serde(default)]
+    pub(super) rebase: Rebase,
 }
 
 /// The forest and the rows it was fitted on; a snapshot holds the rows, the forest follows from them.
@@ -145,6 +154,8 @@ impl Core {
         let scale_window = if step.secs_f64() < 60.0 { 300 } else { day.unwrap_or(300).clamp(24, 2_000) };
         Self {
             frame: Frame::default(),
+            gathering: None,
+            outlook: (0.0, 1.0),
             recent: Recent::new(held),
             seasonal: Seasonal::new(day, week, held),
             ridge: Ridge::new(day, week, held),
@@ -186,7 +197,7 @@ impl Core {
             *excess = raw.map_or(0.0, |raw| part.of(raw));
         }
         let warming_up = self.learned < WARM_UP;
-        let (expected_raw, unit) = (self.frame.leave(expected.value), self.frame.unit());
+        let (expected_raw, unit) = (self.frame.leave(expected.value), self.frame.unit() * self.frame.rebase.gain);
         let evidence = Evidence {
             value: if raw.is_nan() { expected_raw } else { raw.clamp(f64::MIN, f64::MAX) },
             inner: value,
@@ -200,6 +211,7 @@ impl Core {
             jump: before.map_or(0.0, |b| (value - b) / step_scale),
             warming_up,
         };
+        self.outlook = (evidence.expected, evidence.scale);
         self.seasonal.follow(expected, value, learn);
         self.seen += 1;
         if learn {
@@ -239,7 +251,9 @@ impl Core {
             && self.ridge.is_sound()
             && self.shape.is_sound()
             && self.seasonal.is_sound()
-            && self.tail.is_sound();
+            && self.tail.is_sound()
+            && self.frame.rebase.is_sound()
+            && self.gathering.as_ref().is_none_or(Gathering::is_sound);
         if !sound {
             return Err("its parts do not fit together");
         }
@@ -340,7 +354,7 @@ impl Core {
 impl Frame {
     /// A value in the metric's own frame; the first value is 0, the first move between 1 and 2.
     fn enter(&mut self, raw: f64) -> f64 {
-        let raw = raw.clamp(-1e307, 1e307);
+        let raw = ((raw.clamp(-1e307, 1e307) - self.rebase.shift) / self.rebase.gain).clamp(-1e307, 1e307);
         let origin = *self.origin.get_or_insert(raw);
         let moved = raw - origin;
         if self.unit_exponent.is_none() && moved.abs() > 0.0 {
@@ -354,7 +368,8 @@ impl Frame {
     }
 
     fn leave(&self, value: f64) -> f64 {
-        (self.origin.unwrap_or(0.0) + value * self.unit()).clamp(f64::MIN, f64::MAX)
+        let raw = self.origin.unwrap_or(0.0) + value * self.unit();
+        (raw * self.rebase.gain + self.rebase.shift).clamp(f64::MIN, f64::MAX)
     }
 }
 

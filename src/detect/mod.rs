@@ -9,6 +9,10 @@
 //! the one-step prediction, and the shape of the newest window. Each part's raw score becomes an excess over its own past;
 //! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value.
 
+mod adapt;
+mod boundary;
+mod budget;
+mod circumstances;
 mod combine;
 mod core;
 mod entity;
@@ -17,6 +21,7 @@ mod exact;
 mod excess;
 mod explain;
 mod features;
+mod gates;
 mod isolation_forest;
 mod joint;
 mod linear;
@@ -32,8 +37,10 @@ mod trail;
 mod types;
 mod window;
 
+pub use budget::{BudgetFigures, TUNING_SPAN_SECS, WeightSettings, Within, poisson_interval, retune, team_share};
 pub use entity::{EntityDetector, MOST_METRICS, score_entity, score_entity_until};
 pub use error::DetectError;
+pub use gates::{Circumstances, DeviationSettings, GateError, GateSettings, RangeSettings, WindowSettings};
 pub use isolation_forest::{
     ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
 };
@@ -41,5 +48,6 @@ pub use peers::{PeerVerdict, peer_outliers};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use stream::{SeriesDetector, score_series, score_series_until};
 pub use types::{
-    Attribution, BudgetError, Direction, FalseAlarmBudget, Period, PointScore, Reason, Scores, Watch, score_of,
+    Attribution, BudgetError, BudgetScope, Direction, FalseAlarmBudget, Period, PointScore, Reason, Scores,
+    Suppression, Watch, score_of,
 };

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gates::GateSettings;
 use super::isolation_forest::{IsolationForestParams, ParamsError, Split};
 use super::types::{FalseAlarmBudget, Watch};
 use crate::series::{HumanDuration, Step};
@@ -22,6 +23,8 @@ pub struct Settings {
     pub seed: u64,
     /// The isolation forest of each series or entity.
     pub forest: ForestSettings,
+    /// What is known of the metric besides its history.
+    pub gates: GateSettings,
 }
 
 /// Which season is expected.
@@ -64,7 +67,16 @@ impl Default for Settings {
             season: Season::Auto,
             seed: 42,
             forest: ForestSettings::default(),
+            gates: GateSettings::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Whether a detector made with `other` learned the same as one made with these: all but the gates, which judge.
+    #[must_use]
+    pub fn learns_as(&self, other: &Self) -> bool {
+        *self == Self { gates: self.gates.clone(), ..other.clone() }
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::boundary::Boundary;
 use super::combine::Calibration;
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
@@ -22,10 +23,13 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
 pub struct SeriesDetector {
-    settings: Settings,
-    step: Step,
-    core: Core,
+    pub(super) settings: Settings,
+    pub(super) step: Step,
+    pub(super) core: Core,
     judge: Judge,
+    pub(super) boundary: Boundary,
+    /// Judges in place of this one, and learns nothing, while this one must not see the values.
+    pub(super) aside: Option<Box<Self>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +40,10 @@ struct Snapshot {
     step: Step,
     core: Core,
     judge: Judge,
+    #[serde(default)]
+    boundary: Boundary,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<Box<SeriesDetector>>,
 }
 
 /// What turns evidence into a decision, for series and entities alike.
@@ -49,13 +57,12 @@ impl SeriesDetector {
     /// A detector that has seen nothing yet.
     #[must_use]
     pub fn new(step: Step, settings: &Settings) -> Self {
-        Self { settings: settings.clone(), step, core: Core::new(step, settings), judge: Judge::new(step) }
+        let (core, judge) = (Core::new(step, settings), Judge::new(step));
+        Self { settings: settings.clone(), step, core, judge, boundary: Boundary::default(), aside: None }
     }
 
-    /// Judges the point at `at`, then learns it. Points come in time order, one for each step.
-    ///
-    /// NaN counts as imputed. An imputed point keeps the clock of the season going, is not learned, and never alerts.
-    pub fn push(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
+    /// [`SeriesDetector::push`] whatever the circumstances.
+    pub(super) fn score(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
         let imputed = imputed || value.is_nan();
         let p_star = self.p_star();
         let reach = self.core.tail().size_at(p_star);
@@ -86,6 +93,7 @@ impl SeriesDetector {
             direction,
             confidence: self.confidence(),
             imputed,
+            suppressed: None,
             reasons,
             attribution: if telling { self.attribution(&evidence) } else { Vec::new() },
         }
@@ -109,10 +117,10 @@ impl SeriesDetector {
         &self.settings
     }
 
-    /// The decision boundary as a probability.
+    /// The decision boundary as a probability: that of the budget, and the factors of the boundary.
     #[must_use]
     pub fn p_star(&self) -> f64 {
-        self.settings.false_alarms.p_star(self.step)
+        self.boundary.p_star(self.settings.false_alarms.p_star(self.step))
     }
 
     /// How far judgements can be trusted by now, 0 to 1: 0 at first, 1/2 after 250 points, 0.8 after 1,000.
@@ -205,8 +213,8 @@ pub(super) fn confidence(learned: u64) -> f64 {
 
 impl From<SeriesDetector> for Snapshot {
     fn from(detector: SeriesDetector) -> Self {
-        let SeriesDetector { settings, step, core, judge } = detector;
-        Self { format: FORMAT, settings, step, core, judge }
+        let SeriesDetector { settings, step, core, judge, boundary, aside } = detector;
+        Self { format: FORMAT, settings, step, core, judge, boundary, aside }
     }
 }
 
@@ -214,7 +222,7 @@ impl TryFrom<Snapshot> for SeriesDetector {
     type Error = DetectError;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
-        let Snapshot { format, settings, step, mut core, judge } = snapshot;
+        let Snapshot { format, settings, step, mut core, judge, boundary, aside } = snapshot;
         if format != FORMAT {
             return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
         }
@@ -222,6 +230,6 @@ impl TryFrom<Snapshot> for SeriesDetector {
             return Err(DetectError::Snapshot("its calibration is out of range".to_owned()));
         }
         core.restore().map_err(|what| DetectError::Snapshot(what.to_owned()))?;
-        Ok(Self { settings, step, core, judge })
+        Ok(Self { settings, step, core, judge, boundary, aside })
     }
 }

@@ -14,7 +14,9 @@ use super::stateless::{plan_capacity, score_prepared};
 use super::{App, EngineError, compute};
 use crate::capacity::{self, Limit, Plan};
 use crate::detect::{self, Scores};
-pub use crate::detect::{FalseAlarmBudget, Season, Watch};
+pub use crate::detect::{
+    DeviationSettings, FalseAlarmBudget, GateSettings, RangeSettings, Season, Watch, WindowSettings,
+};
 use crate::forecast::{self, Forecast, ModelChoice, Request};
 use crate::series::{self, HumanDuration, Labels, Samples, Series, Step};
 use crate::severity::{AlertFacts, Assessment, Severity};
@@ -38,7 +40,7 @@ pub struct Brought {
 }
 
 /// How brought series are scored; `None` is the default.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ScoreOptions {
     /// False alarms that are accepted.
     pub false_alarms: Option<FalseAlarmBudget>,
@@ -46,6 +48,8 @@ pub struct ScoreOptions {
     pub direction: Option<Watch>,
     /// Which season is expected.
     pub season: Option<Season>,
+    /// What is known of the metric besides its history.
+    pub gates: GateSettings,
 }
 
 /// A brought series with its scores.
@@ -215,6 +219,7 @@ fn score_settings(options: ScoreOptions) -> detect::Settings {
         false_alarms: options.false_alarms.unwrap_or(defaults.false_alarms),
         direction: options.direction.unwrap_or(defaults.direction),
         season: options.season.unwrap_or(defaults.season),
+        gates: options.gates,
         ..defaults
     }
 }

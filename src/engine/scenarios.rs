@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use super::settings::{DetectorSpec, EnrichSettings, Settings};
+use super::settings::{BudgetSharing, DetectorSpec, EnrichSettings, Settings, TeamBudget};
 use super::{App, AppParts, Destination};
 use crate::alert::{self, Alert, AlertState};
 use crate::detect;
@@ -96,7 +96,7 @@ fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(minute * 60).unwrap()
 }
 
-fn spec() -> DetectorSpec {
+pub(super) fn spec() -> DetectorSpec {
     DetectorSpec {
         name: "load".into(),
         source: "s".into(),
@@ -111,6 +111,7 @@ fn spec() -> DetectorSpec {
         severity: None,
         detect: detect::Settings::default(),
         lifecycle: alert::lifecycle::Settings { min_confidence: 0.0, ..alert::lifecycle::Settings::default() },
+        sharing: BudgetSharing::default(),
     }
 }
 
@@ -125,6 +126,7 @@ async fn app(place: &TempDir, world: &Scripted, sent: &Recorded, detectors: Vec<
         severity: Policy::default(),
         resend: alert::resend::Settings::default(),
         retention: RetentionSettings::default(),
+        budget: TeamBudget::default(),
     };
     let source: Arc<dyn SeriesSource> = Arc::new(world.clone());
     App::new(AppParts {

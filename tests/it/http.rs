@@ -19,7 +19,9 @@ use tidewatch::alert::resend;
 use tidewatch::alert::{Alert, Identity, Origin};
 use tidewatch::capacity::Recommendation;
 use tidewatch::detect::{self, Attribution, Direction, PointScore, Reason};
-use tidewatch::engine::{App, AppParts, Destination, DetectorSpec, EnrichSettings, Settings};
+use tidewatch::engine::{
+    App, AppParts, BudgetSharing, Destination, DetectorSpec, EnrichSettings, Settings, TeamBudget,
+};
 use tidewatch::http::{self, AppState};
 use tidewatch::series::{HumanDuration, Labels, Sample, Samples, Step, Unit};
 use tidewatch::severity::{AlertFacts, Policy, SeverityModel};
@@ -141,6 +143,7 @@ fn settings() -> Settings {
             severity: None,
             detect: detect::Settings::default(),
             lifecycle: lifecycle::Settings::default(),
+            sharing: BudgetSharing::default(),
         }],
         forecasts: Vec::new(),
         capacity: Vec::new(),
@@ -154,6 +157,7 @@ fn settings() -> Settings {
         severity: Policy::default(),
         resend: resend::Settings::default(),
         retention: RetentionSettings::default(),
+        budget: TeamBudget::default(),
     }
 }
 
@@ -856,6 +860,7 @@ fn point(at: Timestamp) -> PointScore {
         direction: Direction::Above,
         confidence: 1.0,
         imputed: false,
+        suppressed: None,
         reasons: vec![Reason::AboveExpected, Reason::SuddenChange],
         attribution: vec![Attribution { feature: "residual".to_owned(), share: 1.0 }],
     }

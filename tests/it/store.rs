@@ -684,6 +684,7 @@ fn point(at: Timestamp, value: f64) -> PointScore {
         direction: Direction::Above,
         confidence: 0.9,
         imputed: false,
+        suppressed: None,
         reasons: vec![Reason::AboveExpected, Reason::LevelShift],
         attribution: vec![Attribution { feature: "residual".to_owned(), share: 1.0 }],
     }
