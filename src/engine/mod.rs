@@ -32,6 +32,8 @@ mod scenarios;
 mod schedule;
 mod settings;
 mod stateless;
+#[cfg(test)]
+mod tests;
 mod timed;
 mod tracked;
 mod watch;
