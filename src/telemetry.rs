@@ -115,6 +115,14 @@ pub const ANOMALIES: &str = "tidewatch_anomalies_total";
 pub const SERIES_REJECTED: &str = "tidewatch_series_rejected_total";
 /// Alerts that fired or resolved.
 pub const ALERTS: &str = "tidewatch_alerts_total";
+/// Times that an alert of a detector began.
+pub const ALERT_EPISODES: &str = "tidewatch_alert_episodes_total";
+/// Points that a gate kept from being anomalies.
+pub const POINTS_SUPPRESSED: &str = "tidewatch_points_suppressed_total";
+/// False alarms over those accepted.
+pub const BUDGET_RATIO: &str = "tidewatch_false_alarm_budget_ratio";
+/// How far boundaries were moved.
+pub const BOUNDARY_TUNING: &str = "tidewatch_boundary_tuning_factor";
 /// Alerts firing now.
 pub const ALERTS_FIRING: &str = "tidewatch_alerts_firing";
 /// Delivery attempts.
@@ -151,12 +159,16 @@ pub const LAST_SCORED: &str = "tidewatch_last_scored_timestamp_seconds";
 pub const BUILD_INFO: &str = "tidewatch_build_info";
 
 /// Every metric.
-pub const METRICS: [Metric; 22] = [
+pub const METRICS: [Metric; 26] = [
     counted(SERIES_SCORED, &["detector"], "Series and entities scored."),
     counted(POINTS_SCORED, &["detector"], "Points scored."),
     counted(ANOMALIES, &["detector"], "Anomalous points found."),
     counted(SERIES_REJECTED, &["reason"], "Series left out because of their data or a limit."),
     counted(ALERTS, &["state"], "Own alerts that fired or resolved."),
+    counted(ALERT_EPISODES, &["detector"], "Times that an alert of a detector began to fire."),
+    counted(POINTS_SUPPRESSED, &["detector", "why"], "Points that a gate kept from being anomalies."),
+    metric(BUDGET_RATIO, Kind::Gauge, Unit::Count, &["detector"], "False alarms of 28 days over those accepted."),
+    metric(BOUNDARY_TUNING, Kind::Gauge, Unit::Count, &["detector"], "Factor by which what fired moved the boundary."),
     metric(ALERTS_FIRING, Kind::Gauge, Unit::Count, &[], "Alerts firing now."),
     counted(DELIVERIES, &["destination", "outcome"], "Delivery attempts by outcome."),
     metric(DELIVERY_DURATION, Kind::Histogram, Unit::Seconds, &["destination"], "Time of delivery attempts."),
@@ -251,6 +263,24 @@ pub fn scored(detector: &str, series: usize, points: usize, anomalies: usize) {
     counter!(SERIES_SCORED, "detector" => detector.to_owned()).increment(series as u64);
     counter!(POINTS_SCORED, "detector" => detector.to_owned()).increment(points as u64);
     counter!(ANOMALIES, "detector" => detector.to_owned()).increment(anomalies as u64);
+}
+
+/// Counts alerts of `detector` that began.
+pub fn episodes(detector: &str, fired: usize) {
+    counter!(ALERT_EPISODES, "detector" => detector.to_owned()).increment(fired as u64);
+}
+
+/// Counts points of `detector` that were suppressed; `why` is one of a closed set.
+pub fn suppressed(detector: &str, why: &'static str, points: usize) {
+    counter!(POINTS_SUPPRESSED, "detector" => detector.to_owned(), "why" => why).increment(points as u64);
+}
+
+/// Sets how the budget of `detector` is kept; the ratio is left out while nothing was watched.
+pub fn budget(detector: &str, ratio: Option<f64>, tuning: f64) {
+    if let Some(ratio) = ratio {
+        gauge!(BUDGET_RATIO, "detector" => detector.to_owned()).set(ratio);
+    }
+    gauge!(BOUNDARY_TUNING, "detector" => detector.to_owned()).set(tuning);
 }
 
 /// Counts a delivery attempt. `destination` is its name in the configuration.
@@ -396,6 +426,10 @@ mod tests {
             model_loaded(Outcome::Failed);
             queued(1);
             queued(-1);
+            episodes("latency", 2);
+            suppressed("latency", "maintenance", 60);
+            budget("latency", Some(0.5), 1.25);
+            budget("fresh", None, 1.0);
         });
         let text = metrics.render();
         for line in [
@@ -415,6 +449,10 @@ mod tests {
             "tidewatch_series_rejected_total{reason=\"partial\"} 1",
             "tidewatch_model_loads_total{outcome=\"failed\"} 1",
             "tidewatch_compute_queue_depth 0",
+            "tidewatch_alert_episodes_total{detector=\"latency\"} 2",
+            "tidewatch_points_suppressed_total{detector=\"latency\",why=\"maintenance\"} 60",
+            "tidewatch_false_alarm_budget_ratio{detector=\"latency\"} 0.5",
+            "tidewatch_boundary_tuning_factor{detector=\"fresh\"} 1",
             "# TYPE tidewatch_points_scored_total counter",
             "# HELP tidewatch_points_scored_total Points scored.",
         ] {

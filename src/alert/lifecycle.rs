@@ -167,6 +167,7 @@ mod tests {
             direction: Direction::Above,
             confidence: 1.0,
             imputed: score.is_nan(),
+            suppressed: None,
             reasons: vec![],
             attribution: vec![],
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use super::gates::GateArgs;
 use super::isolate;
 use super::parse::{self, Horizon, LimitValue};
 use crate::detect;
@@ -116,6 +117,8 @@ pub enum Command {
     Train(TrainArgs),
     /// List and show models
     Models(ModelsArgs),
+    /// What really fired against the false alarms that are accepted, by detector
+    Budget(BudgetArgs),
     /// Check a configuration file
     CheckConfig(CheckConfigArgs),
 }
@@ -196,6 +199,9 @@ pub struct ScoreArgs {
     /// `DE,2026-12-24`
     #[arg(long, value_name = "COUNTRY|DATE,...", value_delimiter = ',')]
     pub holidays: Vec<String>,
+    /// Gates.
+    #[command(flatten)]
+    pub gates: GateArgs,
     /// Seed of the models; the same seed gives the same bytes [default: 42]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
@@ -334,6 +340,27 @@ pub enum ModelsAction {
         /// Name of the model, as `models list` prints it
         name: String,
     },
+}
+
+/// Arguments of `budget`.
+#[derive(Debug, Args)]
+pub struct BudgetArgs {
+    /// Configuration file of the service; what it keeps in its data directory is reported
+    #[arg(short, long, default_value = "tidewatch.yaml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// `broken`: exit with 3 when a budget is not kept
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
+    pub fail_on: Option<BudgetFailOn>,
+}
+
+/// What `budget --fail-on` asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BudgetFailOn {
+    /// More fired than chance explains, for a detector or for the team.
+    Broken,
 }
 
 /// Arguments of `check-config`.

@@ -13,8 +13,8 @@ use crate::capacity;
 use crate::config::{self, Config};
 use crate::detect;
 use crate::engine::{
-    App, AppParts, CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route,
-    Settings, WorkloadTemplate,
+    App, AppParts, BudgetSharing, CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec,
+    Route, Settings, TeamBudget, WorkloadTemplate,
 };
 use crate::forecast::ModelChoice;
 use crate::http;
@@ -181,6 +181,7 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Settings> {
         severity: policy,
         resend: resend(config),
         retention: config.retention.clone(),
+        budget: TeamBudget { team: config.budget.team, retune: config.budget.retune },
     })
 }
 
@@ -229,10 +230,21 @@ fn detector(detector: &config::Detector) -> anyhow::Result<DetectorSpec> {
             direction: detector.direction,
             model: detector.model,
             calendar: detector.calendar.clone(),
+            gates: gates(detector),
             ..detect::Settings::default()
         },
         lifecycle: lifecycle(step, detector.min_duration),
+        sharing: BudgetSharing { scope: detector.false_alarms_scope, weights: detector.business_weight.clone() },
     })
+}
+
+fn gates(detector: &config::Detector) -> detect::GateSettings {
+    detect::GateSettings {
+        min_deviation: detector.min_deviation,
+        data_range: detector.data_range,
+        business_hours: detector.business_hours.clone(),
+        maintenance: detector.maintenance.clone(),
+    }
 }
 
 /// `min_duration` of unusual points, four fifths of a somewhat longer window; 0 is two of three points.

@@ -5,6 +5,7 @@
 //! Never: computes anything itself; never writes half a file; never replaces an input by its result.
 
 mod args;
+mod budget;
 mod capacity;
 mod check_config;
 mod classify;
@@ -13,6 +14,7 @@ mod demo;
 mod exit;
 mod files;
 mod forecast;
+mod gates;
 mod inputs;
 mod isolate;
 mod models;
@@ -58,6 +60,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Classify(args) => classify::run(&args),
             Command::Train(args) => train::run(&args),
             Command::Models(args) => models::run(&args),
+            Command::Budget(args) => budget::run(&args),
             Command::CheckConfig(args) => check_config::run(&args),
         }
     })

@@ -38,7 +38,7 @@ pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<Outcome> {
 }
 
 fn settings(args: &ScoreArgs) -> anyhow::Result<detect::Settings> {
-    let mut settings = detect::Settings::default();
+    let mut settings = detect::Settings { gates: args.gates.settings()?, ..detect::Settings::default() };
     if let Some(budget) = args.false_alarms {
         settings.false_alarms = budget;
     }
@@ -72,6 +72,7 @@ fn score_file(job: &Job, args: &ScoreArgs, settings: &detect::Settings, progress
     }
     progress.notes(&unscored.iter().map(|why| format!("{why}; its rows get no score")).collect::<Vec<_>>());
     progress.notes(&notes_on_dropped(&judged));
+    progress.notes(&judged.iter().filter_map(Judged::note_on_impossible).collect::<Vec<_>>());
     write(&job.output, Form::Table, |out| write_rows(out, &input, &judged))?;
     Ok(judged.iter().map(Judged::anomalies).sum())
 }
@@ -96,6 +97,14 @@ impl Judged {
             Self::Scored { scores, .. } => scores.points.iter().filter(|point| point.is_anomaly).count(),
             Self::Unscored { .. } => 0,
         }
+    }
+
+    /// How many values lay outside of the range that the data can have.
+    fn note_on_impossible(&self) -> Option<String> {
+        let Self::Scored { prepared, scores } = self else { return None };
+        let impossible = scores.points.iter().filter(|point| point.reasons.contains(&Reason::OutOfRange)).count();
+        let name = prepared.entity.name();
+        (impossible > 0).then(|| format!("{name}: {impossible} points outside of the data range count as missing"))
     }
 
     fn why_not(&self) -> Option<String> {

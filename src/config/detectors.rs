@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::values::Schedule;
-use crate::detect::{FalseAlarmBudget, Model, Watch};
-use crate::series::{Calendar, HumanDuration, Labels, Unit};
+use crate::detect::{
+    BudgetScope, DeviationSettings, FalseAlarmBudget, Model, RangeSettings, Watch, WeightSettings, WindowSettings,
+};
+use crate::series::{Calendar, HumanDuration, Labels, Unit, WeeklyHours};
 use crate::severity::Severity;
 
 /// One detector: a query whose series are watched.
@@ -33,6 +35,28 @@ pub struct Detector {
     /// How long values must be unusual before the alert fires. Default `0s`: as soon as it is sure.
     #[serde(default = "at_once")]
     pub min_duration: HumanDuration,
+    /// Least deviation from the expected value that alerts: `absolute` in the units of the series, `relative` as a share
+    /// of the expected value; both must be reached when both are given. Default: none.
+    #[serde(default)]
+    pub min_deviation: Option<DeviationSettings>,
+    /// Values that the metric can have, `min` and `max`; others count as missing. Default: all.
+    #[serde(default)]
+    pub data_range: Option<RangeSettings>,
+    /// Hours of the week in which anomalies alert, such as `Mon-Fri 08:00-18:00 Europe/Berlin`; outside of them they are
+    /// scored and shown. Default: always.
+    #[serde(default)]
+    pub business_hours: Option<WeeklyHours>,
+    /// Times of planned work, each `{ weekly: HOURS }` or `{ from: TIME, to: TIME }`: points are scored and shown,
+    /// neither learned nor alerted on. Default: none.
+    #[serde(default)]
+    pub maintenance: Vec<WindowSettings>,
+    /// Whether `false_alarms` is accepted for each `series` or for the whole `detector`. Default `series`.
+    #[serde(default)]
+    pub false_alarms_scope: BudgetScope,
+    /// What is more or less important to the business: the first rule whose labels a series carries weighs its false
+    /// alarms, so that its boundary is `p*` times the weight. Default: everything weighs 1.
+    #[serde(default)]
+    pub business_weight: Vec<WeightSettings>,
     /// Labels of the alert besides those of the series.
     #[serde(default)]
     pub labels: Labels,

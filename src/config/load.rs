@@ -14,7 +14,8 @@ use super::{Config, Notify, reader, references};
 /// Largest configuration that is read.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 const DEMO: &str = include_str!("../../data/config/demo.yaml");
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
+    "budget",
     "capacity",
     "data_dir",
     "detectors",
@@ -104,6 +105,7 @@ impl Draft {
             },
             enrich: self.section(&root, "enrich", check::enrich).unwrap_or(defaults.enrich),
             retention: self.section(&root, "retention", check::retention).unwrap_or(defaults.retention),
+            budget: self.section(&root, "budget", |_, _| {}).unwrap_or(defaults.budget),
         })
     }
 

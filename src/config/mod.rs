@@ -38,7 +38,7 @@ pub use environment::Environment;
 pub use fault::{ConfigError, Problem};
 pub use load::MAX_BYTES;
 pub use notify::{Alertmanager, Destination, FileDestination, HttpClient, Notify, Route, Stdout, Webhook};
-pub use service::{Enrich, Floor, Http, Runbook, SeverityPolicy};
+pub use service::{Budget, Enrich, Floor, Http, Runbook, SeverityPolicy};
 pub use sources::{BasicAuth, FileSource, PrometheusSource, Source, Tls};
 pub use values::{HttpUrl, Schedule};
 
@@ -69,6 +69,8 @@ pub struct Config {
     pub enrich: Enrich,
     /// How long things are kept.
     pub retention: RetentionSettings,
+    /// The false alarms of all detectors together.
+    pub budget: Budget,
 }
 
 impl Default for Config {
@@ -85,6 +87,7 @@ impl Default for Config {
             notify: Notify::default(),
             enrich: Enrich::default(),
             retention: RetentionSettings::default(),
+            budget: Budget::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::detect::FalseAlarmBudget;
 use crate::series::{HumanDuration, Labels};
 use crate::severity::Severity;
 
@@ -60,6 +61,17 @@ pub struct Runbook {
     pub url: String,
 }
 
+/// The budget of false alarms of all detectors together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// False alarms that the team accepts from all detectors, such as `5 per week`. When the budgets of the detectors add
+    /// up to more, all boundaries move in the same proportion. Default: whatever they add up to.
+    pub team: Option<FalseAlarmBudget>,
+    /// Whether boundaries follow what really fired and the verdicts on it, slowly and within 1/8 to 8. Default `true`.
+    pub retune: bool,
+}
+
 /// What happens to alerts that other tools send in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -86,6 +98,12 @@ impl Default for Http {
 impl Default for SeverityPolicy {
     fn default() -> Self {
         Self { floors: Vec::new(), allow_lowering_critical: false, abstain_below: 0.45 }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { team: None, retune: true }
     }
 }
 

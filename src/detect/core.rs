@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adapt::{Gathering, Rebase};
 use super::excess::Excess;
 use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
 use super::frame::Frame;
@@ -95,7 +96,13 @@ pub(super) struct Evidence {
 /// The learned state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Core {
-    frame: Frame,
+    pub(super) frame: Frame,
+    /// After an announced change, until its level is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) gathering: Option<Gathering>,
+    /// Expected value and residual scale of the last point, in the units of the input.
+    #[serde(skip)]
+    pub(super) outlook: (f64, f64),
     recent: Recent,
     seasonal: Seasonal,
     ridge: Ridge,
@@ -131,6 +138,8 @@ impl Core {
         let scale_window = if step.secs_f64() < 60.0 { 300 } else { day.unwrap_or(300).clamp(24, 2_000) };
         Self {
             frame: Frame::default(),
+            gathering: None,
+            outlook: (0.0, 1.0),
             recent: Recent::new(held),
             seasonal: Seasonal::new(day, week, held),
             ridge: Ridge::new(day, week, held),
@@ -176,7 +185,7 @@ impl Core {
         }
         let warming_up = self.learned < WARM_UP;
         let opening = self.opening.expect().filter(|_| warming_up);
-        let of_season = (self.frame.leave(expected.value), (expected.scale * self.frame.unit()).min(f64::MAX));
+        let of_season = (self.frame.leave(expected.value), (expected.scale * self.frame.gain()).min(f64::MAX));
         let (expected_raw, scale_raw) = opening.unwrap_or(of_season);
         let evidence = Evidence {
             value: if raw.is_nan() { expected_raw } else { raw.clamp(f64::MIN, f64::MAX) },
@@ -192,6 +201,7 @@ impl Core {
             opening: if warming_up && !imputed { self.opening.p_value(raw) } else { 1.0 },
             warming_up,
         };
+        self.outlook = (evidence.expected, evidence.scale);
         self.seasonal.follow(expected, value, learn);
         self.seen += 1;
         if learn {
@@ -247,6 +257,8 @@ impl Core {
             && self.seasonal.is_sound()
             && self.opening.is_sound()
             && self.tail.is_sound()
+            && self.frame.rebase.is_sound()
+            && self.gathering.as_ref().is_none_or(Gathering::is_sound)
             && self.forest.as_ref().is_none_or(|f| f.features() == FEATURES);
         if !sound {
             return Err("its parts do not fit together");

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::boundary::Boundary;
 use super::combine::Subject;
 use super::core::{Core, Evidence};
 use super::error::DetectError;
@@ -36,13 +37,16 @@ const PER_FOLD: f64 = 0.16;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
 pub struct EntityDetector {
-    settings: Settings,
-    step: Step,
+    pub(super) settings: Settings,
+    pub(super) step: Step,
     names: Vec<String>,
-    cores: Vec<Core>,
+    pub(super) cores: Vec<Core>,
     joint: Joint,
     judge: Judge,
     frozen: bool,
+    pub(super) boundary: Boundary,
+    /// Judges in place of this one, and learns nothing, while this one must not see the values.
+    pub(super) aside: Option<Box<Self>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +60,10 @@ struct Snapshot {
     joint: Joint,
     judge: Judge,
     frozen: bool,
+    #[serde(default)]
+    boundary: Boundary,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<Box<EntityDetector>>,
 }
 
 impl EntityDetector {
@@ -84,14 +92,13 @@ impl EntityDetector {
             joint,
             judge: Judge::new(step, Subject::Entity),
             frozen: false,
+            boundary: Boundary::default(),
+            aside: None,
         })
     }
 
-    /// Judges one row, then learns it; `values` and `imputed` have one entry for each metric, in the order of the names.
-    ///
-    /// What is missing at the end of either counts as imputed. A metric that is imputed gives no evidence; a row of
-    /// nothing else never alerts.
-    pub fn push(&mut self, at: Timestamp, values: &[f64], imputed: &[bool]) -> PointScore {
+    /// [`EntityDetector::push`] whatever the circumstances.
+    pub(super) fn score(&mut self, at: Timestamp, values: &[f64], imputed: &[bool]) -> PointScore {
         let p_star = self.p_star();
         let missing = |k: usize| imputed.get(k).copied().unwrap_or(true) || values.get(k).is_none_or(|v| v.is_nan());
         let mut rows = Vec::with_capacity(self.cores.len());
@@ -143,6 +150,7 @@ impl EntityDetector {
             direction,
             confidence: confidence(self.cores.iter().map(Core::learned).max().unwrap_or(0)),
             imputed: all_missing,
+            suppressed: None,
             reasons,
             attribution: if telling { explain::normalised(named()) } else { Vec::new() },
         }
@@ -185,7 +193,7 @@ impl EntityDetector {
     /// The decision boundary as a probability.
     #[must_use]
     pub fn p_star(&self) -> f64 {
-        self.settings.false_alarms.p_star(self.step)
+        self.boundary.p_star(self.settings.false_alarms.p_star(self.step))
     }
 
     /// How far judgements can be trusted by now, 0 to 1: that of the metric with the longest history.
@@ -280,8 +288,8 @@ fn reasons(top: &Evidence, parts: &Parts, direction: super::types::Direction) ->
 
 impl From<EntityDetector> for Snapshot {
     fn from(detector: EntityDetector) -> Self {
-        let EntityDetector { settings, step, names, cores, joint, judge, frozen } = detector;
-        Self { format: FORMAT, settings, step, names, cores, joint, judge, frozen }
+        let EntityDetector { settings, step, names, cores, joint, judge, frozen, boundary, aside } = detector;
+        Self { format: FORMAT, settings, step, names, cores, joint, judge, frozen, boundary, aside }
     }
 }
 
@@ -289,7 +297,7 @@ impl TryFrom<Snapshot> for EntityDetector {
     type Error = DetectError;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
-        let Snapshot { format, settings, step, names, mut cores, mut joint, judge, frozen } = snapshot;
+        let Snapshot { format, settings, step, names, mut cores, mut joint, judge, frozen, boundary, aside } = snapshot;
         let refuse = |what: &str| DetectError::Snapshot(what.to_owned());
         if format != FORMAT {
             return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
@@ -304,6 +312,6 @@ impl TryFrom<Snapshot> for EntityDetector {
             core.restore().map_err(refuse)?;
         }
         joint.restore(names.len().min(MOST_JOINT)).map_err(refuse)?;
-        Ok(Self { settings, step, names, cores, joint, judge, frozen })
+        Ok(Self { settings, step, names, cores, joint, judge, frozen, boundary, aside })
     }
 }

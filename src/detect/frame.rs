@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adapt::Rebase;
+
 /// Largest magnitude inside, in units of the first move.
 const MOST: f64 = 1e60;
 
@@ -12,12 +14,14 @@ const MOST: f64 = 1e60;
 pub(super) struct Frame {
     origin: Option<f64>,
     unit_exponent: Option<i32>,
+    #[serde(default)]
+    pub(super) rebase: Rebase,
 }
 
 impl Frame {
     /// A value in the metric's own frame; the first value is 0, the first move between 1 and 2.
     pub(super) fn enter(&mut self, raw: f64) -> f64 {
-        let raw = raw.clamp(-1e307, 1e307);
+        let raw = ((raw.clamp(-1e307, 1e307) - self.rebase.shift) / self.rebase.gain).clamp(-1e307, 1e307);
         let origin = *self.origin.get_or_insert(raw);
         let moved = raw - origin;
         if self.unit_exponent.is_none() && moved.abs() > 0.0 {
@@ -26,12 +30,18 @@ impl Frame {
         (moved / self.unit()).clamp(-MOST, MOST)
     }
 
-    pub(super) fn unit(&self) -> f64 {
+    fn unit(&self) -> f64 {
         f64::from(self.unit_exponent.unwrap_or(0)).exp2()
     }
 
     pub(super) fn leave(&self, value: f64) -> f64 {
-        (self.origin.unwrap_or(0.0) + value * self.unit()).clamp(f64::MIN, f64::MAX)
+        let raw = self.origin.unwrap_or(0.0) + value * self.unit();
+        (raw * self.rebase.gain + self.rebase.shift).clamp(f64::MIN, f64::MAX)
+    }
+
+    /// Units of the input in one unit inside.
+    pub(super) fn gain(&self) -> f64 {
+        self.unit() * self.rebase.gain
     }
 }
 

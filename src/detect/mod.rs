@@ -10,6 +10,10 @@
 //! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value. [`Model::Light`] judges a series by other
 //! means, in 4 KB: `light/`.
 
+mod adapt;
+mod boundary;
+mod budget;
+mod circumstances;
 mod combine;
 mod core;
 mod entity;
@@ -19,6 +23,7 @@ mod excess;
 mod explain;
 mod features;
 mod frame;
+mod gates;
 mod isolation_forest;
 mod joint;
 mod light;
@@ -39,8 +44,10 @@ mod trail;
 mod types;
 mod window;
 
+pub use budget::{BudgetFigures, TUNING_SPAN_SECS, WeightSettings, Within, poisson_interval, retune, team_share};
 pub use entity::{EntityDetector, MOST_METRICS, score_entity, score_entity_until};
 pub use error::DetectError;
+pub use gates::{Circumstances, DeviationSettings, GateError, GateSettings, RangeSettings, WindowSettings};
 pub use isolation_forest::{
     ForestError, Gain, IsolationForest, IsolationForestParams, Kernel, ParamsError, Split, average_path_length,
     score_of_mean_path,
@@ -51,6 +58,6 @@ pub use peers::{PeerVerdict, peer_outliers};
 pub use series_detector::{SeriesDetector, score_series, score_series_until};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use types::{
-    Attribution, BudgetError, Direction, FalseAlarmBudget, Model, ModelError, Period, PointScore, Reason, Scores,
-    Watch, score_of,
+    Attribution, BudgetError, BudgetScope, Direction, FalseAlarmBudget, Model, ModelError, Period, PointScore, Reason,
+    Scores, Suppression, Watch, score_of,
 };

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::DetectError;
+use super::gates::{Circumstances, GateSettings};
 use super::light::LightDetector;
 use super::opening::Prior;
 use super::settings::Settings;
@@ -62,11 +63,55 @@ impl SeriesDetector {
 
     /// Judges the point at `at`, then learns it. Points come in time order, one for each step.
     ///
-    /// NaN counts as imputed. An imputed point keeps the clock of the season going, is not learned, and never alerts.
+    /// NaN counts as imputed. An imputed point keeps the clock of the season going, is not learned, and never alerts. The
+    /// gates of the settings apply; an impossible value is a missing one.
     pub fn push(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
+        self.push_during(at, value, imputed, Circumstances::default())
+    }
+
+    /// The same, with what is going on at the time.
+    ///
+    /// During planned work, and while the level after an announced change is looked for, the point is judged by a copy
+    /// that is set aside and learns nothing; for the model itself the point is missing.
+    pub fn push_during(&mut self, at: Timestamp, value: f64, imputed: bool, now: Circumstances) -> PointScore {
         match &mut self.0 {
-            ByModel::Full(detector) => detector.push(at, value, imputed),
-            ByModel::Light(detector) => detector.push(at, value, imputed),
+            ByModel::Full(detector) => detector.push_during(at, value, imputed, now),
+            ByModel::Light(detector) => detector.push_during(at, value, imputed, now),
+        }
+    }
+
+    /// The level may be another one from the next point on: what follows is still judged by the level of today until
+    /// the new one is known (15 points, fewer with steps above 8 minutes), and learned from then on. A light detector
+    /// follows a new level by itself, more slowly.
+    pub fn expect_change(&mut self) {
+        if let ByModel::Full(detector) = &mut self.0 {
+            detector.expect_change();
+        }
+    }
+
+    /// Moves the boundary for good: `p*` is the budget's times `factor`, at most 0.01. What is no positive number changes
+    /// nothing.
+    pub fn set_boundary_factor(&mut self, factor: f64) {
+        match &mut self.0 {
+            ByModel::Full(detector) => detector.set_boundary_factor(factor),
+            ByModel::Light(detector) => detector.set_boundary_factor(factor),
+        }
+    }
+
+    /// The lasting factor of the boundary.
+    #[must_use]
+    pub const fn boundary_factor(&self) -> f64 {
+        match &self.0 {
+            ByModel::Full(detector) => detector.boundary_factor(),
+            ByModel::Light(detector) => detector.boundary_factor(),
+        }
+    }
+
+    /// Puts other gates in place; what was learned stays.
+    pub fn set_gates(&mut self, gates: &GateSettings) {
+        match &mut self.0 {
+            ByModel::Full(detector) => detector.set_gates(gates),
+            ByModel::Light(detector) => detector.set_gates(gates),
         }
     }
 
@@ -96,10 +141,13 @@ impl SeriesDetector {
         }
     }
 
-    /// The decision boundary as a probability.
+    /// The decision boundary as a probability: that of the budget, and the factors of the boundary.
     #[must_use]
     pub fn p_star(&self) -> f64 {
-        self.settings().false_alarms.p_star(self.step())
+        match &self.0 {
+            ByModel::Full(detector) => detector.p_star(),
+            ByModel::Light(detector) => detector.p_star(),
+        }
     }
 
     /// How far judgements can be trusted by now, 0 to 1: 0 at first, 1/2 after 250 points (at once with three siblings),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gates::GateSettings;
 use super::isolation_forest::{IsolationForestParams, ParamsError, Split};
 use super::types::{FalseAlarmBudget, Model, Watch};
 use crate::series::{Calendar, HumanDuration, Step};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub model: Model,
     /// Time zone and holidays by which the light model tells the time and the kind of day. Default: UTC, no holidays.
     pub calendar: Calendar,
+    /// What is known of the metric besides its history.
+    pub gates: GateSettings,
 }
 
 /// Which season is expected.
@@ -71,7 +74,16 @@ impl Default for Settings {
             forest: ForestSettings::default(),
             model: Model::Full,
             calendar: Calendar::default(),
+            gates: GateSettings::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Whether a detector made with `other` learned the same as one made with these: all but the gates, which judge.
+    #[must_use]
+    pub fn learns_as(&self, other: &Self) -> bool {
+        *self == Self { gates: self.gates.clone(), ..other.clone() }
     }
 }
 

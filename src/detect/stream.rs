@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::boundary::Boundary;
 use super::combine::{Calibration, Subject};
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
@@ -27,10 +28,13 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
 pub(super) struct FullDetector {
-    settings: Settings,
-    step: Step,
-    core: Core,
+    pub(super) settings: Settings,
+    pub(super) step: Step,
+    pub(super) core: Core,
     judge: Judge,
+    pub(super) boundary: Boundary,
+    /// Judges in place of this one, and learns nothing, while this one must not see the values.
+    pub(super) aside: Option<Box<Self>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +45,10 @@ struct Snapshot {
     step: Step,
     core: Core,
     judge: Judge,
+    #[serde(default)]
+    boundary: Boundary,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<Box<SeriesDetector>>,
 }
 
 /// What turns evidence into a decision, for series and entities alike.
@@ -54,18 +62,12 @@ pub(super) struct Judge {
 impl FullDetector {
     /// A detector that has seen nothing yet.
     pub(super) fn new(step: Step, settings: &Settings) -> Self {
-        Self {
-            settings: settings.clone(),
-            step,
-            core: Core::new(step, settings),
-            judge: Judge::new(step, Subject::Series),
-        }
+        let (core, judge) = (Core::new(step, settings), Judge::new(step, Subject::Series));
+        Self { settings: settings.clone(), step, core, judge, boundary: Boundary::default(), aside: None }
     }
 
-    /// Judges the point at `at`, then learns it. Points come in time order, one for each step.
-    ///
-    /// NaN counts as imputed. An imputed point keeps the clock of the season going, is not learned, and never alerts.
-    pub(super) fn push(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
+    /// Judges the point at `at`, then learns it, whatever the circumstances.
+    pub(super) fn score(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
         let imputed = imputed || value.is_nan();
         let p_star = self.p_star();
         let reach = self.core.tail().size_at(p_star);
@@ -96,6 +98,7 @@ impl FullDetector {
             direction,
             confidence: self.confidence(),
             imputed,
+            suppressed: None,
             reasons,
             attribution: if telling { self.attribution(&evidence) } else { Vec::new() },
         }
@@ -127,9 +130,9 @@ impl FullDetector {
         &self.settings
     }
 
-    /// The decision boundary as a probability.
+    /// The decision boundary as a probability: that of the budget, and the factors of the boundary.
     pub(super) fn p_star(&self) -> f64 {
-        self.settings.false_alarms.p_star(self.step)
+        self.boundary.p_star(self.settings.false_alarms.p_star(self.step))
     }
 
     /// How far judgements can be trusted by now, 0 to 1: 0 at first, 1/2 after 250 points (at once with three siblings),
@@ -195,8 +198,8 @@ pub(super) fn confidence(learned: u64) -> f64 {
 
 impl From<FullDetector> for Snapshot {
     fn from(detector: FullDetector) -> Self {
-        let FullDetector { settings, step, core, judge } = detector;
-        Self { format: FORMAT, settings, step, core, judge }
+        let FullDetector { settings, step, core, judge, boundary, aside } = detector;
+        Self { format: FORMAT, settings, step, core, judge, boundary, aside }
     }
 }
 
@@ -204,7 +207,7 @@ impl TryFrom<Snapshot> for FullDetector {
     type Error = DetectError;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
-        let Snapshot { format, settings, step, mut core, judge } = snapshot;
+        let Snapshot { format, settings, step, mut core, judge, boundary, aside } = snapshot;
         if format != FORMAT {
             return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
         }
@@ -212,6 +215,6 @@ impl TryFrom<Snapshot> for FullDetector {
             return Err(DetectError::Snapshot("its calibration is out of range".to_owned()));
         }
         core.restore().map_err(|what| DetectError::Snapshot(what.to_owned()))?;
-        Ok(Self { settings, step, core, judge })
+        Ok(Self { settings, step, core, judge, boundary, aside })
     }
 }

@@ -61,6 +61,30 @@ pub enum Reason {
     Missing,
     /// Too little history to judge.
     WarmingUp,
+    /// Right after a change of what is watched: a deploy, a scaling.
+    AfterChange,
+    /// The metric cannot have this value; it counts as missing.
+    OutOfRange,
+    /// Unusual, but closer to the expected value than alerts are wanted for.
+    SuppressedBelowMinDeviation,
+    /// Unusual outside of business hours.
+    SuppressedOutsideBusinessHours,
+    /// A time of planned work.
+    SuppressedMaintenance,
+}
+
+/// What kept a point from being an anomaly whatever its score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suppression {
+    /// It is closer to the expected value than alerts are wanted for.
+    BelowMinDeviation,
+    /// The metric cannot have this value; it counts as missing.
+    OutOfRange,
+    /// It lies outside of business hours.
+    OutsideBusinessHours,
+    /// It lies in a time of planned work; it is not learned either.
+    Maintenance,
 }
 
 /// The share of one feature (or one metric of an entity) in a score. Shares of one point sum to 1.
@@ -89,7 +113,7 @@ pub struct PointScore {
     pub p_value: f64,
     /// `ln p / ln p*`: 0 or more, 1 is the boundary, 2 is a probability squared.
     pub score: f64,
-    /// Whether `score` reached 1 and the point may be judged.
+    /// Whether `score` reached 1, the point may be judged and nothing suppressed it.
     pub is_anomaly: bool,
     /// Which way.
     pub direction: Direction,
@@ -97,6 +121,8 @@ pub struct PointScore {
     pub confidence: f64,
     /// The value was missing.
     pub imputed: bool,
+    /// What kept it from being an anomaly; the score is what it is all the same.
+    pub suppressed: Option<Suppression>,
     /// Why, most important first; empty for ordinary points.
     pub reasons: Vec<Reason>,
     /// Shares of features or metrics, largest first; empty for ordinary points.
@@ -145,6 +171,11 @@ impl Reason {
             Self::Disappeared => "disappeared",
             Self::Missing => "missing",
             Self::WarmingUp => "warming_up",
+            Self::AfterChange => "after_change",
+            Self::OutOfRange => "out_of_range",
+            Self::SuppressedBelowMinDeviation => "suppressed_below_min_deviation",
+            Self::SuppressedOutsideBusinessHours => "suppressed_outside_business_hours",
+            Self::SuppressedMaintenance => "suppressed_maintenance",
         }
     }
 
@@ -168,6 +199,35 @@ impl Reason {
             Self::Disappeared => "stopped reporting",
             Self::Missing => "the value was missing",
             Self::WarmingUp => "too little history to judge",
+            Self::AfterChange => "right after a change",
+            Self::OutOfRange => "a value that the metric cannot have",
+            Self::SuppressedBelowMinDeviation => "closer to the expected value than alerts are wanted for",
+            Self::SuppressedOutsideBusinessHours => "outside of business hours",
+            Self::SuppressedMaintenance => "in a time of planned work",
+        }
+    }
+}
+
+impl Suppression {
+    /// The name in files and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BelowMinDeviation => "below_min_deviation",
+            Self::OutOfRange => "out_of_range",
+            Self::OutsideBusinessHours => "outside_business_hours",
+            Self::Maintenance => "maintenance",
+        }
+    }
+
+    /// The reason that stands for it among the reasons of a point.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::BelowMinDeviation => Reason::SuppressedBelowMinDeviation,
+            Self::OutOfRange => Reason::OutOfRange,
+            Self::OutsideBusinessHours => Reason::SuppressedOutsideBusinessHours,
+            Self::Maintenance => Reason::SuppressedMaintenance,
         }
     }
 }
@@ -213,6 +273,17 @@ pub enum Period {
     "false alarms must be like `1 per week`, `2 per day` or `0.5 per month`, more than 0 and at most 1000, got `{0}`"
 )]
 pub struct BudgetError(pub String);
+
+/// What a budget of false alarms is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetScope {
+    /// Each series or entity has its own.
+    #[default]
+    Series,
+    /// All series and entities of the detector share it.
+    Detector,
+}
 
 /// Which side of the expected band is unusual.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,12 +5,12 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 
 use super::{App, EngineError, compute};
-use crate::alert::Alert;
+use crate::alert::{Alert, Origin};
 use crate::incident::{self, Incident};
 use crate::series::Fingerprint;
 pub use crate::store::{
     AlertFilter, AnomalyRecord, CapacityRecord, ChangeEvent, ChangeKind, Cursor, DeadLetter, ForecastFilter,
-    ForecastRecord, ModelManifest, OutboxDepth, RecommendationRecord, Verdict, VerdictRecord,
+    ForecastRecord, ModelManifest, OutboxDepth, RecommendationRecord, Revision, Verdict, VerdictRecord,
 };
 use crate::telemetry;
 
@@ -132,7 +132,22 @@ impl App {
             let message = format!("the alert `{}` did not begin to fire at {starts_at}", verdict.fingerprint);
             return Err(EngineError::NotFound(message));
         }
-        Ok(self.store().put_verdict(verdict).await?)
+        self.store().put_verdict(verdict).await?;
+        let ours = alerts.first().filter(|alert| alert.origin == Origin::Detector);
+        if let Some(alert) = ours.filter(|_| verdict.verdict == Verdict::NewNormal) {
+            // detection takes it from here: the level is sought anew
+            let by = if verdict.author.is_empty() { "somebody" } else { &verdict.author };
+            let event = ChangeEvent {
+                kind: ChangeKind::NewNormal,
+                title: format!("verdict of {by}"),
+                labels: alert.labels.clone(),
+                url: None,
+                starts_at: verdict.given_at,
+                ends_at: None,
+            };
+            self.store().put_event(&event, verdict.given_at).await?;
+        }
+        Ok(())
     }
 
     /// Keeps a change event and returns its number.
@@ -190,6 +205,11 @@ impl App {
             telemetry::outbox(name, depth.map_or(0, |depth| depth.pending), depth.map_or(0, |depth| depth.dead));
         }
         telemetry::firing(self.store().active_alerts().await?.len());
+        let report = super::budget_report(self.store(), self.settings(), super::clock::now()).await?;
+        for one in report.detectors {
+            let [_, month] = one.figures;
+            telemetry::budget(&one.name, month.ratio(), one.tuning);
+        }
         Ok(())
     }
 }

@@ -20,6 +20,7 @@ impl App {
             let states = compute::run_long(move || tracked.par_iter().filter_map(|one| encode(one)).collect()).await?;
             let states: Vec<(String, Vec<u8>)> = states;
             self.store().save_snapshots(&spec.name, &states, now).await?;
+            self.keep_budget(spec, now).await?;
         }
         let pruned = self.store().prune(now, &self.settings().retention).await?;
         if pruned.rows > 0 || pruned.model_files > 0 {
@@ -38,7 +39,11 @@ impl App {
         for spec in &self.settings().detectors {
             let snapshots = self.store().load_snapshots(&spec.name).await?;
             let oldest = now.checked_sub(SignedDuration::from_millis(spec.history.as_millis())).unwrap_or(now);
+            let budget = self.store().budget_state(&spec.name).await?;
             let mut watch = self.watch(&spec.name)?.lock().await;
+            if let Some(state) = budget {
+                watch.ledger.resume(&state);
+            }
             for snapshot in snapshots {
                 match serde_json::from_slice::<Tracked>(&snapshot.bytes) {
                     Ok(one) if one.fits(spec) && one.last_at.is_some_and(|at| at >= oldest) => {

@@ -8,14 +8,18 @@
 
 mod app;
 mod batch;
+mod budget;
+mod changes;
 pub mod clock;
 pub mod compute;
 mod context;
 mod deliver;
 mod enrich;
 mod error;
+mod groups;
 mod isolate;
 mod judge;
+mod late;
 pub mod listings;
 mod maintain;
 mod orphans;
@@ -29,12 +33,15 @@ mod scenarios;
 mod schedule;
 mod settings;
 mod stateless;
+#[cfg(test)]
+mod tests;
 mod timed;
 mod tracked;
 mod watch;
 
 pub use app::{App, AppParts, SeriesSummary, WatchStatus};
 pub use batch::BatchProgress;
+pub use budget::{BudgetReport, BudgetScope, BudgetView, DetectorBudget, Within, budget_report};
 pub use enrich::Enriched;
 pub use error::{EngineError, ErrorCode};
 pub use isolate::{Isolated, isolate};
@@ -45,8 +52,8 @@ pub use overview::{
 };
 pub use retrain::RetrainReport;
 pub use settings::{
-    CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route, Settings,
-    WorkloadTemplate,
+    BudgetSharing, CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route,
+    Settings, TeamBudget, WorkloadTemplate,
 };
 pub use stateless::{capacity_body, plan_capacity, score_prepared};
 pub use tracked::{ChartPoint, Tracked};

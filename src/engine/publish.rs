@@ -29,6 +29,7 @@ impl App {
         if !happened.anomalies.is_empty() {
             self.store().put_anomalies(&spec.name, &tracked.name, &happened.anomalies).await?;
         }
+        self.revise(spec, tracked, &happened.late, now).await?;
         for mut alert in happened.alerts {
             let starts_at = alert.starts_at;
             if alert.state == AlertState::Firing {

@@ -14,7 +14,9 @@ use super::stateless::{plan_capacity, score_prepared};
 use super::{App, EngineError, compute};
 use crate::capacity::{self, Limit, Plan};
 use crate::detect::{self, Scores};
-pub use crate::detect::{FalseAlarmBudget, Model, Season, Watch};
+pub use crate::detect::{
+    DeviationSettings, FalseAlarmBudget, GateSettings, Model, RangeSettings, Season, Watch, WindowSettings,
+};
 use crate::forecast::{self, Forecast, ModelChoice, Request};
 use crate::series::{self, Calendar, HumanDuration, Labels, Samples, Series, Step};
 use crate::severity::{AlertFacts, Assessment, Severity};
@@ -50,6 +52,8 @@ pub struct ScoreOptions {
     pub model: Option<Model>,
     /// Time zone and holidays of the light model's season.
     pub calendar: Option<Calendar>,
+    /// What is known of the metric besides its history.
+    pub gates: GateSettings,
 }
 
 /// A brought series with its scores.
@@ -221,6 +225,7 @@ fn score_settings(options: ScoreOptions) -> detect::Settings {
         season: options.season.unwrap_or(defaults.season),
         model: options.model.unwrap_or(defaults.model),
         calendar: options.calendar.unwrap_or_default(),
+        gates: options.gates,
         ..defaults
     }
 }

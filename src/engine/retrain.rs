@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::error;
 
+use super::changes::Bearing;
 use super::plan::{clean, history_range};
 use super::settings::DetectorSpec;
 use super::tracked::{Tracked, group};
@@ -189,7 +190,7 @@ fn learn(
     let mut tracked = Vec::new();
     for group in group(samples, &spec.entity_by) {
         let mut one = Tracked::new(&group, spec.step, &spec.detect, None)?;
-        points += one.advance(&group, end, spec, now)?.points;
+        points += one.advance(&group, end, spec, &Bearing::default(), now)?.points;
         tracked.push(one);
     }
     let backtest = backtest(&series, spec)?;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use super::settings::{DetectorSpec, EnrichSettings, Settings};
+use super::settings::{BudgetSharing, DetectorSpec, EnrichSettings, Settings, TeamBudget};
 use super::{App, AppParts, Destination};
 use crate::alert::{self, Alert, AlertState};
 use crate::detect;
@@ -20,13 +20,13 @@ use crate::store::{AlertFilter, RetentionSettings, Store};
 /// Minutes of history before the first round.
 const HISTORY: i64 = 2_000;
 /// Minute of the first round.
-const FIRST: i64 = 1_000_000;
+pub(super) const FIRST: i64 = 1_000_000;
 
 /// A metric of some instances, by minute; what it does is changed from outside.
 #[derive(Debug, Default)]
-struct World {
+pub(super) struct World {
     /// Instances that are there, each with the minutes in which it is unusual.
-    instances: BTreeMap<&'static str, std::ops::Range<i64>>,
+    pub(super) instances: BTreeMap<&'static str, std::ops::Range<i64>>,
     /// Minute after which an instance has no samples.
     gone_after: BTreeMap<&'static str, i64>,
     partial: bool,
@@ -35,10 +35,10 @@ struct World {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Scripted(Arc<Mutex<World>>);
+pub(super) struct Scripted(Arc<Mutex<World>>);
 
 #[derive(Debug, Clone, Default)]
-struct Recorded(Arc<Mutex<Vec<Alert>>>);
+pub(super) struct Recorded(Arc<Mutex<Vec<Alert>>>);
 
 #[async_trait]
 impl SeriesSource for Scripted {
@@ -85,18 +85,18 @@ impl AlertSink for Recorded {
 }
 
 /// A service over the world, with everything that a restart keeps.
-struct Stage {
-    place: TempDir,
-    world: Scripted,
-    sent: Recorded,
-    app: Arc<App>,
+pub(super) struct Stage {
+    pub(super) place: TempDir,
+    pub(super) world: Scripted,
+    pub(super) sent: Recorded,
+    pub(super) app: Arc<App>,
 }
 
-fn at(minute: i64) -> Timestamp {
+pub(super) fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(minute * 60).unwrap()
 }
 
-fn spec() -> DetectorSpec {
+pub(super) fn spec() -> DetectorSpec {
     DetectorSpec {
         name: "load".into(),
         source: "s".into(),
@@ -111,10 +111,21 @@ fn spec() -> DetectorSpec {
         severity: None,
         detect: detect::Settings::default(),
         lifecycle: alert::lifecycle::Settings { min_confidence: 0.0, ..alert::lifecycle::Settings::default() },
+        sharing: BudgetSharing::default(),
     }
 }
 
 async fn app(place: &TempDir, world: &Scripted, sent: &Recorded, detectors: Vec<DetectorSpec>) -> Arc<App> {
+    app_with(place, world, sent, detectors, TeamBudget { team: None, retune: true }).await
+}
+
+pub(super) async fn app_with(
+    place: &TempDir,
+    world: &Scripted,
+    sent: &Recorded,
+    detectors: Vec<DetectorSpec>,
+    budget: TeamBudget,
+) -> Arc<App> {
     let settings = Settings {
         detectors,
         forecasts: Vec::new(),
@@ -125,6 +136,7 @@ async fn app(place: &TempDir, world: &Scripted, sent: &Recorded, detectors: Vec<
         severity: Policy::default(),
         resend: alert::resend::Settings::default(),
         retention: RetentionSettings::default(),
+        budget,
     };
     let source: Arc<dyn SeriesSource> = Arc::new(world.clone());
     App::new(AppParts {
@@ -138,25 +150,25 @@ async fn app(place: &TempDir, world: &Scripted, sent: &Recorded, detectors: Vec<
 
 impl Stage {
     /// Instances `a` and `b`; `b` is unusual from a minute after the first round on.
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let (place, world, sent) = (TempDir::new().unwrap(), Scripted::default(), Recorded::default());
         world.0.lock().unwrap().instances = [("a", 0..0), ("b", FIRST + 1..i64::MAX)].into();
         let app = app(&place, &world, &sent, vec![spec()]).await;
         Self { place, world, sent, app }
     }
 
-    fn change(&self, change: impl FnOnce(&mut World)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut World)) {
         change(&mut self.world.0.lock().unwrap());
     }
 
     /// A round at each of these minutes.
-    async fn rounds(&self, minutes: std::ops::RangeInclusive<i64>) {
+    pub(super) async fn rounds(&self, minutes: std::ops::RangeInclusive<i64>) {
         for minute in minutes {
             self.app.watch_round(&spec(), at(minute)).await.unwrap();
         }
     }
 
-    async fn alerts(&self) -> Vec<Alert> {
+    pub(super) async fn alerts(&self) -> Vec<Alert> {
         self.app.store().alerts(&AlertFilter::default()).await.unwrap()
     }
 
@@ -170,7 +182,7 @@ impl Stage {
     }
 
     /// As after SIGKILL: nothing in memory, everything that was stored.
-    async fn killed(self, detectors: Vec<DetectorSpec>) -> Self {
+    pub(super) async fn killed(self, detectors: Vec<DetectorSpec>) -> Self {
         let app = app(&self.place, &self.world, &self.sent, detectors).await;
         Self { app, ..self }
     }

@@ -31,6 +31,8 @@ pub struct Settings {
     pub resend: alert::resend::Settings,
     /// How long things are kept.
     pub retention: RetentionSettings,
+    /// The budget of false alarms of all detectors together.
+    pub budget: TeamBudget,
 }
 
 /// One detector: a query whose series are watched.
@@ -62,6 +64,26 @@ pub struct DetectorSpec {
     pub detect: detect::Settings,
     /// When an alert fires and resolves.
     pub lifecycle: alert::lifecycle::Settings,
+    /// How its budget of false alarms is shared out.
+    pub sharing: BudgetSharing,
+}
+
+/// How the budget of a detector is shared out among its series.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BudgetSharing {
+    /// What `false_alarms` is for.
+    pub scope: detect::BudgetScope,
+    /// Weights by label; the first that matches counts.
+    pub weights: Vec<detect::WeightSettings>,
+}
+
+/// The budget of all detectors together.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct TeamBudget {
+    /// False alarms that the team accepts from all detectors; `None`: whatever they add up to.
+    pub team: Option<detect::FalseAlarmBudget>,
+    /// Whether boundaries follow what really fired.
+    pub retune: bool,
 }
 
 /// One scheduled batch of forecasts.

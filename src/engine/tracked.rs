@@ -7,9 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::lifecycle::{Lifecycle, Transition};
 use crate::alert::{Alert, Identity, Origin};
-use crate::detect::{self, DetectError, EntityDetector, PointScore, Prior, SeriesDetector};
-use crate::series::{Grid, Labels, Samples, SeriesError, Step, Unit};
+use crate::detect::{
+    self, Circumstances, DetectError, EntityDetector, PointScore, Prior, Reason, SeriesDetector, Suppression,
+};
+use crate::series::{Grid, Labels, SeriesError, Step, Unit};
+use crate::store::RecordedEvent;
 
+use super::budget::is_fresh;
+use super::changes::Bearing;
+pub(super) use super::groups::{Group, group, metric_name};
 use super::settings::DetectorSpec;
 
 /// Points kept for plots and context.
@@ -17,6 +23,8 @@ pub(super) const CHART_POINTS: usize = 2_016;
 
 /// Annotation of an alert that ended otherwise than by ordinary values.
 pub(super) const RESOLVED_BECAUSE: &str = "resolved_because";
+/// Annotation of an alert that fired right after a change.
+const AFTER_CHANGE: &str = "after_change";
 
 /// A judged point as a plot needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -35,6 +43,9 @@ pub struct ChartPoint {
     pub score: f64,
     /// Whether it was anomalous.
     pub is_anomaly: bool,
+    /// What kept it from being that.
+    #[serde(default)]
+    pub suppressed: Option<Suppression>,
 }
 
 /// The model behind a tracked thing.
@@ -62,45 +73,30 @@ pub struct Tracked {
     pub recent: VecDeque<ChartPoint>,
     last_values: Vec<f64>,
     model: Model,
-    lifecycle: Lifecycle,
-    alert: Option<Alert>,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) alert: Option<Alert>,
+    /// Numbers of the change events that were taken note of.
+    #[serde(default)]
+    pub(super) events: BTreeSet<i64>,
 }
 
 /// What happened while points were judged.
 #[derive(Debug, Default)]
 pub(super) struct Happened {
-    /// Every anomalous point.
+    /// Every anomalous point, and every one that would be but was suppressed.
     pub(super) anomalies: Vec<PointScore>,
     /// Alerts that began, went on or ended, in order of time; an alert that began and ended appears once, ended.
     pub(super) alerts: Vec<Alert>,
     /// Points judged.
     pub(super) points: usize,
-}
-
-/// The samples of one tracked thing, one entry for each metric.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub(super) name: String,
-    pub(super) labels: Labels,
-    pub(super) metrics: Vec<Samples>,
-}
-
-impl Group {
-    /// What its metrics are called: by metric name, or by whole name where several have the same.
-    fn metric_names(&self) -> Vec<String> {
-        let same = |name: &str| self.metrics.iter().filter(|other| metric_name(other) == name).count();
-        let named = |samples: &Samples| {
-            let short = metric_name(samples);
-            if same(&short) > 1 { samples.name.clone() } else { short }
-        };
-        self.metrics.iter().map(named).collect()
-    }
-
-    /// Where the metric of this name is: its whole name goes before its metric name.
-    fn index_of(&self, metric: &str) -> Option<usize> {
-        let whole = self.metrics.iter().position(|samples| samples.name == metric);
-        whole.or_else(|| self.metrics.iter().position(|samples| samples.labels.metric_name() == Some(metric)))
-    }
+    /// Alerts that began, of points that nobody had to be told of later.
+    pub(super) fired: usize,
+    /// Points suppressed, by what did it.
+    pub(super) suppressed: BTreeMap<Suppression, usize>,
+    /// Points that could have raised an alert, by hour since 1970.
+    pub(super) watched: BTreeMap<i64, usize>,
+    /// Change events whose time had been judged before they came.
+    pub(super) late: Vec<RecordedEvent>,
 }
 
 impl Tracked {
@@ -131,6 +127,7 @@ impl Tracked {
             model,
             lifecycle: Lifecycle::default(),
             alert: None,
+            events: BTreeSet::new(),
         })
     }
 
@@ -141,6 +138,7 @@ impl Tracked {
         group: &Group,
         end: Timestamp,
         spec: &DetectorSpec,
+        changes: &Bearing<'_>,
         now: Timestamp,
     ) -> Result<Happened, SeriesError> {
         let grids = self.grids(group, spec.step)?;
@@ -153,11 +151,15 @@ impl Tracked {
         let last_ms = last_ms.min(end.as_millisecond());
         let after_last = self.last_at.map(|at| at.as_millisecond().saturating_add(step_ms));
         let mut time_ms = after_last.unwrap_or_else(|| first.as_millisecond());
-        let mut happened = Happened::default();
+        let mut happened = self.take_note(changes, now);
         while time_ms <= last_ms {
             let Ok(at) = Timestamp::from_millisecond(time_ms) else { break };
-            let point = self.judge(at, &grids);
-            self.follow(&point, spec, now, &mut happened);
+            let before = Timestamp::from_millisecond(time_ms.saturating_sub(step_ms)).unwrap_or(at);
+            if changes.changes_level(before, at) {
+                self.expect_change();
+            }
+            let point = self.judge(at, &grids, changes.circumstances(at));
+            self.follow(&point, spec, changes, now, &mut happened);
             self.last_at = Some(at);
             time_ms = time_ms.saturating_add(step_ms);
         }
@@ -176,7 +178,38 @@ impl Tracked {
             Model::Series(detector) => (detector.settings(), detector.step()),
             Model::Entity(detector) => (detector.settings(), detector.step()),
         };
-        *settings == spec.detect && step == spec.step && self.last_values.len() == self.metrics.len()
+        settings.learns_as(&spec.detect) && step == spec.step && self.last_values.len() == self.metrics.len()
+    }
+
+    /// Takes over what of `spec` may change without learning afresh: the gates, and the factor of its boundary.
+    pub(super) fn adopt(&mut self, spec: &DetectorSpec, boundary_factor: f64) {
+        match &mut self.model {
+            Model::Series(detector) => {
+                detector.set_gates(&spec.detect.gates);
+                detector.set_boundary_factor(boundary_factor);
+            }
+            Model::Entity(detector) => {
+                detector.set_gates(&spec.detect.gates);
+                detector.set_boundary_factor(boundary_factor);
+            }
+        }
+    }
+
+    /// The level may be another one from the next point on.
+    pub(super) fn expect_change(&mut self) {
+        match &mut self.model {
+            Model::Series(detector) => detector.expect_change(),
+            Model::Entity(detector) => detector.expect_change(),
+        }
+    }
+
+    /// The decision boundary as a probability.
+    #[must_use]
+    pub fn p_star(&self) -> f64 {
+        match &self.model {
+            Model::Series(detector) => detector.p_star(),
+            Model::Entity(detector) => detector.p_star(),
+        }
     }
 
     /// How far judgements can be trusted by now, 0 to 1.
@@ -234,7 +267,7 @@ impl Tracked {
             .collect()
     }
 
-    fn judge(&mut self, at: Timestamp, grids: &[Option<Grid>]) -> PointScore {
+    fn judge(&mut self, at: Timestamp, grids: &[Option<Grid>], now: Circumstances) -> PointScore {
         let mut imputed = vec![false; grids.len()];
         for ((grid, last), missing) in grids.iter().zip(&mut self.last_values).zip(&mut imputed) {
             let value = grid.as_ref().and_then(|grid| {
@@ -247,24 +280,38 @@ impl Tracked {
             }
         }
         match &mut self.model {
-            Model::Series(detector) => detector.push(at, self.last_values[0], imputed[0]),
-            Model::Entity(detector) => detector.push(at, &self.last_values, &imputed),
+            Model::Series(detector) => detector.push_during(at, self.last_values[0], imputed[0], now),
+            Model::Entity(detector) => detector.push_during(at, &self.last_values, &imputed, now),
         }
     }
 
-    fn follow(&mut self, point: &PointScore, spec: &DetectorSpec, now: Timestamp, happened: &mut Happened) {
+    fn follow(
+        &mut self,
+        point: &PointScore,
+        spec: &DetectorSpec,
+        changes: &Bearing<'_>,
+        now: Timestamp,
+        happened: &mut Happened,
+    ) {
         happened.points += 1;
         self.remember(point);
-        if point.is_anomaly {
+        happened.count_suppressed(point);
+        if point.is_anomaly || (point.suppressed.is_some() && point.score >= 1.0) {
             happened.anomalies.push(point.clone());
         }
         if point.confidence < spec.lifecycle.min_confidence {
             return;
         }
+        if !point.imputed && point.suppressed.is_none() {
+            *happened.watched.entry(point.at.as_second().div_euclid(3_600)).or_default() += 1;
+        }
         let transition = self.lifecycle.observe(point, &spec.lifecycle);
         match transition {
             Transition::Quiet | Transition::Pending { .. } => return,
-            Transition::Fired(_) => self.alert = Some(self.new_alert(spec, now)),
+            Transition::Fired(_) => {
+                happened.fired += usize::from(is_fresh(point.at, now));
+                self.alert = Some(self.new_alert(spec, changes.watched_because(point.at), now));
+            }
             Transition::StillFiring | Transition::Resolved => {}
         }
         let episode = self.lifecycle.episode();
@@ -280,6 +327,9 @@ impl Tracked {
             alert.enrichment.absorb_episode(&episode);
         }
         if transition == Transition::Resolved {
+            if let Some(why) = point.suppressed {
+                alert.annotations.insert(RESOLVED_BECAUSE.to_owned(), why.reason().sentence().to_owned());
+            }
             alert.resolve(point.at, point.at);
         }
         let same = |other: &&mut Alert| other.starts_at == alert.starts_at;
@@ -289,13 +339,17 @@ impl Tracked {
         }
     }
 
-    fn new_alert(&self, spec: &DetectorSpec, now: Timestamp) -> Alert {
+    fn new_alert(&self, spec: &DetectorSpec, after: Option<String>, now: Timestamp) -> Alert {
         let labels = spec.labels.iter().fold(self.labels.clone(), |labels, (name, value)| labels.with(name, value));
+        let mut annotations = spec.annotations.clone();
+        if let Some(change) = after {
+            annotations.insert(AFTER_CHANGE.to_owned(), change);
+        }
         let identity = Identity {
             origin: Origin::Detector,
             alertname: alertname(spec).to_owned(),
             labels,
-            annotations: spec.annotations.clone(),
+            annotations,
             generator_url: None,
         };
         let since = self.lifecycle.episode().map_or(now, |episode| episode.since);
@@ -314,7 +368,17 @@ impl Tracked {
             upper: point.upper,
             score: point.score,
             is_anomaly: point.is_anomaly,
+            suppressed: point.suppressed,
         });
+    }
+}
+
+impl Happened {
+    fn count_suppressed(&mut self, point: &PointScore) {
+        let in_part = point.reasons.contains(&Reason::OutOfRange).then_some(Suppression::OutOfRange);
+        if let Some(why) = point.suppressed.or(in_part) {
+            *self.suppressed.entry(why).or_default() += 1;
+        }
     }
 }
 
@@ -327,27 +391,4 @@ pub(super) fn alertname(spec: &DetectorSpec) -> &str {
 fn last_value_ms(grid: &Grid) -> Option<i64> {
     let index = grid.values().iter().rposition(|value| value.is_finite())?;
     Some(grid.slots().time_ms(index))
-}
-
-/// What a metric of an entity is called: its metric name, or its whole name.
-pub(super) fn metric_name(samples: &Samples) -> String {
-    samples.labels.metric_name().unwrap_or(&samples.name).to_owned()
-}
-
-/// Groups samples into what is followed: by the labels of `entity_by`, or each series alone.
-pub(super) fn group(samples: Vec<Samples>, entity_by: &[String]) -> Vec<Group> {
-    if entity_by.is_empty() {
-        let alone = |samples: Samples| Group {
-            name: samples.name.clone(),
-            labels: samples.labels.clone(),
-            metrics: vec![samples],
-        };
-        return samples.into_iter().map(alone).collect();
-    }
-    let mut groups: BTreeMap<Labels, Vec<Samples>> = BTreeMap::new();
-    for one in samples {
-        let key: Labels = entity_by.iter().filter_map(|name| Some((name.as_str(), one.labels.get(name)?))).collect();
-        groups.entry(key).or_default().push(one);
-    }
-    groups.into_iter().map(|(labels, metrics)| Group { name: labels.to_string(), labels, metrics }).collect()
 }

@@ -8,6 +8,8 @@ use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::budget::{Boundaries, Ledger, sum_of_weights};
+use super::changes::{Changes, LATEST};
 use super::settings::DetectorSpec;
 use super::tracked::{Group, Happened, Tracked, group};
 use super::{App, EngineError, compute};
@@ -35,6 +37,18 @@ pub(super) struct Watch {
     pub(super) last_error: Option<String>,
     /// When the whole history was last fetched and judged.
     history_at: Option<Timestamp>,
+    pub(super) ledger: Ledger,
+}
+
+/// What the judgements of one round have in common.
+struct Setting {
+    spec: DetectorSpec,
+    boundaries: Boundaries,
+    changes: Changes,
+    end: Timestamp,
+    now: Timestamp,
+    /// What was followed before the round.
+    known: BTreeMap<Fingerprint, Arc<Tracked>>,
 }
 
 /// What one round did.
@@ -89,6 +103,7 @@ impl App {
         };
         let Some(range) = next_range(&known, spec, now) else { return Ok(Round::default()) };
         let (groups, whole) = self.new_groups(spec, &known, range, (history_at, now)).await?;
+        let setting = Arc::new(self.setting(spec, &groups, &known, range, now).await?);
         let present: BTreeSet<Fingerprint> = groups.iter().map(|group| group.labels.fingerprint()).collect();
         let mut work: Vec<Work> = groups
             .into_iter()
@@ -101,15 +116,11 @@ impl App {
         while !work.is_empty() {
             // compute
             let chunk: Vec<Work> = work.drain(..work.len().min(CHUNK)).collect();
-            let (owned, stopping, siblings) = (spec.clone(), self.stopping_token(), known.clone());
-            let outcomes = compute::run_long(move || {
-                let round = Judging { spec: &owned, known: &siblings, end: range.end, now };
-                judge_all(chunk, &round, &stopping)
-            })
-            .await?;
+            let (shared, stopping) = (Arc::clone(&setting), self.stopping_token());
+            let outcomes = compute::run_long(move || judge_all(chunk, &shared, &stopping)).await?;
             // act
             for outcome in outcomes {
-                self.take_over(spec, outcome, &mut round, now).await?;
+                self.take_over(&setting, outcome, &mut round).await?;
             }
             if self.is_stopping() {
                 return Err(interrupted(spec));
@@ -123,6 +134,27 @@ impl App {
         telemetry::scored_at(&spec.name, now.as_millisecond() as f64 / 1_000.0);
         debug!(detector = %spec.name, series = round.series, points = round.points, "judged {}", spec.name);
         Ok(round)
+    }
+
+    /// What the judgements of a round have in common: boundaries by what is followed and will be, change events of its
+    /// time and of some time before, for those that come late.
+    async fn setting(
+        &self,
+        spec: &DetectorSpec,
+        groups: &[Group],
+        known: &BTreeMap<Fingerprint, Arc<Tracked>>,
+        range: Range,
+        now: Timestamp,
+    ) -> Result<Setting, EngineError> {
+        let boundaries = self.boundaries(spec).await?;
+        let new = groups.iter().filter(|group| !known.contains_key(&group.labels.fingerprint()));
+        let weights: f64 = sum_of_weights(&boundaries, known.values().map(AsRef::as_ref))
+            + new.map(|group| boundaries.weight(&group.labels)).sum::<f64>();
+        self.watch(&spec.name)?.lock().await.ledger.set_weights(weights);
+        let from = range.start.saturating_sub(LATEST).unwrap_or(Timestamp::MIN);
+        let changes = Changes::new(self.store().recorded_events(from..=range.end).await?);
+        let (boundaries, known) = (boundaries.with_weights(weights), known.clone());
+        Ok(Setting { spec: spec.clone(), boundaries, changes, end: range.end, now, known })
     }
 
     /// The groups with samples in `range`, and whether their whole history is there: it is when something turns up that
@@ -173,13 +205,8 @@ impl App {
 
     /// Publishes what was judged of one series and keeps its new state. When publishing fails the old state stays, so
     /// that the same points are judged and published again.
-    async fn take_over(
-        &self,
-        spec: &DetectorSpec,
-        outcome: Outcome,
-        round: &mut Round,
-        now: Timestamp,
-    ) -> Result<(), EngineError> {
+    async fn take_over(&self, setting: &Setting, outcome: Outcome, round: &mut Round) -> Result<(), EngineError> {
+        let (spec, now) = (&setting.spec, setting.now);
         let (fingerprint, mut tracked, happened) = match outcome {
             Ok(judged) => judged,
             Err(failure) => {
@@ -192,10 +219,18 @@ impl App {
         };
         round.series += 1;
         round.points += happened.points;
-        round.anomalies += happened.anomalies.len();
+        round.anomalies += happened.anomalies.iter().filter(|point| point.is_anomaly).count();
         round.alerts += happened.alerts.len();
+        let mut ledger = Ledger::default();
+        ledger.count(&happened, &setting.boundaries, &tracked.labels, now);
+        telemetry::episodes(&spec.name, happened.fired);
+        for (why, points) in &happened.suppressed {
+            telemetry::suppressed(&spec.name, why.as_str(), *points);
+        }
         self.publish(spec, &mut tracked, happened, now).await?;
-        self.watch(&spec.name)?.lock().await.tracked.insert(fingerprint, Arc::new(tracked));
+        let mut watch = self.watch(&spec.name)?.lock().await;
+        watch.ledger.absorb(&ledger);
+        watch.tracked.insert(fingerprint, Arc::new(tracked));
         Ok(())
     }
 
@@ -273,34 +308,29 @@ fn whole_history(spec: &DetectorSpec, end: Timestamp) -> Result<Range, EngineErr
     Ok(Range { start, end, step: spec.step })
 }
 
-/// What every series of a round is judged with.
-struct Judging<'a> {
-    spec: &'a DetectorSpec,
-    /// What was followed before the round.
-    known: &'a BTreeMap<Fingerprint, Arc<Tracked>>,
-    end: Timestamp,
-    now: Timestamp,
-}
-
 /// Judges a chunk in parallel. A series whose judgement fails or panics stays as it was; the others go on. Series that
 /// are not begun when the service stops are left out.
-fn judge_all(work: Vec<Work>, round: &Judging<'_>, stopping: &CancellationToken) -> Vec<Outcome> {
+fn judge_all(work: Vec<Work>, setting: &Setting, stopping: &CancellationToken) -> Vec<Outcome> {
     work.into_par_iter()
         .filter(|_| !stopping.is_cancelled())
-        .map(|(fingerprint, before, group)| match compute::contained(|| judge_one(before.as_deref(), &group, round)) {
-            Ok(Ok((tracked, happened))) => Ok((fingerprint, tracked, happened)),
-            Ok(Err(error)) | Err(error) => Err(format!("{}: {error}", group.name)),
+        .map(|(fingerprint, before, group)| {
+            match compute::contained(|| judge_one(before.as_deref(), &group, setting)) {
+                Ok(Ok((tracked, happened))) => Ok((fingerprint, tracked, happened)),
+                Ok(Err(error)) | Err(error) => Err(format!("{}: {error}", group.name)),
+            }
         })
         .collect()
 }
 
-fn judge_one(before: Option<&Tracked>, group: &Group, round: &Judging<'_>) -> Result<(Tracked, Happened), EngineError> {
-    let spec = round.spec;
+fn judge_one(before: Option<&Tracked>, group: &Group, setting: &Setting) -> Result<(Tracked, Happened), EngineError> {
+    let Setting { spec, boundaries, changes, end, now, known } = setting;
     let mut tracked = match before.filter(|one| one.has_all(group)) {
         Some(known) => known.clone(),
-        None => Tracked::new(group, spec.step, &spec.detect, prior(&group.labels, round.known))?,
+        None => Tracked::new(group, spec.step, &spec.detect, prior(&group.labels, known))?,
     };
-    let happened = tracked.advance(group, round.end, spec, round.now)?;
+    tracked.adopt(spec, boundaries.factor(&group.labels));
+    let bearing = changes.on(&group.labels, spec);
+    let happened = tracked.advance(group, *end, spec, &bearing, *now)?;
     Ok((tracked, happened))
 }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Store, StoreError, count, millis, of_json, time_of, to_json};
-use crate::detect::{Attribution, Direction, PointScore, Reason};
+use super::{Revision, Store, StoreError, count, millis, of_json, time_of, to_json};
+use crate::detect::{Attribution, Direction, PointScore, Reason, Suppression};
 
 const TABLE: &str = "anomalies";
 const MAX_LIMIT: usize = 10_000;
@@ -18,6 +18,8 @@ pub struct AnomalyRecord {
     pub series: String,
     /// The judgement as it was published.
     pub point: PointScore,
+    /// What is thought of it since, oldest first.
+    pub revisions: Vec<Revision>,
 }
 
 /// The state of a detector for one series, in the detector's own format.
@@ -68,7 +70,9 @@ impl Store {
                    ORDER BY at DESC, series LIMIT $3";
         let limit = count(limit.min(MAX_LIMIT));
         let rows = sqlx::query(sql).bind(detector).bind(millis(since)).bind(limit).fetch_all(&self.reader).await?;
-        rows.iter().map(read).collect()
+        let mut records = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        self.add_revisions(detector, since, &mut records).await?;
+        Ok(records)
     }
 
     /// Keeps the state of `detector` for several series in one transaction; each replaces the one before.
@@ -119,6 +123,8 @@ struct Body {
     direction: Direction,
     confidence: Option<f64>,
     imputed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppressed: Option<Suppression>,
     reasons: Vec<Reason>,
     attribution: Vec<Attribution>,
 }
@@ -136,6 +142,7 @@ impl Body {
             direction: point.direction,
             confidence: finite(point.confidence),
             imputed: point.imputed,
+            suppressed: point.suppressed,
             reasons: point.reasons.clone(),
             attribution: shares.cloned().collect(),
         }
@@ -154,6 +161,7 @@ impl Body {
             direction: self.direction,
             confidence: self.confidence.unwrap_or(f64::NAN),
             imputed: self.imputed,
+            suppressed: self.suppressed,
             reasons: self.reasons,
             attribution: self.attribution,
         }
@@ -164,8 +172,8 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-fn read(row: &SqliteRow) -> Result<AnomalyRecord, StoreError> {
+pub(super) fn read(row: &SqliteRow) -> Result<AnomalyRecord, StoreError> {
     let body: Body = of_json(TABLE, "judgement", row.try_get("body")?)?;
     let point = body.into_point(time_of(row.try_get("at")?), row.try_get("score")?);
-    Ok(AnomalyRecord { series: row.try_get("series")?, point })
+    Ok(AnomalyRecord { series: row.try_get("series")?, point, revisions: Vec::new() })
 }

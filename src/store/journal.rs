@@ -48,12 +48,34 @@ pub struct VerdictRecord {
 pub enum ChangeKind {
     /// A new version of something.
     Deploy,
+    /// More or fewer of something: replicas, resources.
+    Scaling,
+    /// Something moved; its metrics may stand elsewhere from then on.
+    Migration,
     /// Planned work.
     Maintenance,
     /// A day unlike others.
     Holiday,
+    /// What metrics show now is how they will be.
+    NewNormal,
     /// Anything else.
     Other,
+}
+
+impl ChangeKind {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Scaling => "scaling",
+            Self::Migration => "migration",
+            Self::Maintenance => "maintenance",
+            Self::Holiday => "holiday",
+            Self::NewNormal => "new_normal",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// A change that may explain what the metrics do.
@@ -71,6 +93,15 @@ pub struct ChangeEvent {
     pub starts_at: Timestamp,
     /// When it ended; `None` for a moment.
     pub ends_at: Option<Timestamp>,
+}
+
+/// A change event with its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEvent {
+    /// Its number, in the order in which events were recorded.
+    pub id: i64,
+    /// The event.
+    pub event: ChangeEvent,
 }
 
 impl Store {
@@ -140,20 +171,29 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn events(&self, range: RangeInclusive<Timestamp>) -> Result<Vec<ChangeEvent>, StoreError> {
-        let sql = "SELECT kind, title, labels, url, starts_at, ends_at FROM change_events \
+        Ok(self.recorded_events(range).await?.into_iter().map(|recorded| recorded.event).collect())
+    }
+
+    /// The same, each with its number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recorded_events(&self, range: RangeInclusive<Timestamp>) -> Result<Vec<RecordedEvent>, StoreError> {
+        let sql = "SELECT id, kind, title, labels, url, starts_at, ends_at FROM change_events \
                    WHERE starts_at <= $2 AND COALESCE(ends_at, starts_at) >= $1 ORDER BY starts_at, id";
         let (from, to) = (millis(*range.start()), millis(*range.end()));
         let rows = sqlx::query(sql).bind(from).bind(to).fetch_all(&self.reader).await?;
         rows.iter()
             .map(|row| {
-                Ok(ChangeEvent {
+                let event = ChangeEvent {
                     kind: of_json("change_events", "kind", row.try_get("kind")?)?,
                     title: row.try_get("title")?,
                     labels: of_json("change_events", "labels", row.try_get("labels")?)?,
                     url: row.try_get("url")?,
                     starts_at: time_of(row.try_get("starts_at")?),
                     ends_at: row.try_get::<Option<i64>, _>("ends_at")?.map(time_of),
-                })
+                };
+                Ok(RecordedEvent { id: row.try_get("id")?, event })
             })
             .collect()
     }

@@ -29,6 +29,7 @@
 mod alerts;
 mod anomalies;
 mod artefacts;
+mod budget;
 mod capacity;
 mod error;
 mod forecasts;
@@ -37,6 +38,7 @@ mod models;
 mod open;
 mod outbox;
 mod retention;
+mod revisions;
 mod runs;
 
 use std::path::{Path, PathBuf};
@@ -49,14 +51,16 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 pub use alerts::{AlertFilter, Cursor};
 pub use anomalies::{AnomalyRecord, Snapshot};
 pub use artefacts::check_name;
+pub use budget::{BudgetState, Exposure, VerdictCounts};
 pub use capacity::{CapacityRecord, RecommendationRecord};
 pub use error::{ModelDefect, StoreError};
 pub use forecasts::{ForecastFilter, ForecastRecord};
-pub use journal::{ChangeEvent, ChangeKind, Verdict, VerdictRecord};
+pub use journal::{ChangeEvent, ChangeKind, RecordedEvent, Verdict, VerdictRecord};
 pub use models::{LoadedModel, ModelManifest, ModelState, NewModel};
 pub use open::ServiceLock;
 pub use outbox::{DeadLetter, Delivery, LEASE, OutboxDepth, OutboxItem};
 pub use retention::{Pruned, RetentionSettings};
+pub use revisions::{NewRevision, Revision};
 pub use runs::{Run, RunState};
 
 /// The embedded database and the directory of model artefacts. Cheap to clone; clones share the connections.

@@ -17,6 +17,7 @@ use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, ParquetReader,
 use serde_json::Value;
 use tempfile::TempDir;
 use tidewatch::severity::{Severity, generate, to_csv};
+use tidewatch::store::{BudgetState, Exposure, Store};
 
 const SCORE_HEADER: &str = "timestamp,value,expected,lower,upper,p_value,score,is_anomaly,reasons";
 const HOUR: i64 = 3_600;
@@ -1090,4 +1091,81 @@ fn open_data_sets_are_scored_row_by_row() {
             assert!(numbers(&scores, "score").iter().all(|score| score.is_finite()), "{}", path.display());
         }
     }
+}
+
+#[test]
+fn gates_take_anomalies_away_and_name_themselves_among_the_reasons() {
+    let dir = directory(&[("a.csv", spiky())]);
+    let spike = time(350, HOUR).to_string();
+    let row = |args: &[&str]| {
+        let mut all = vec!["score", "a.csv"];
+        all.extend(args);
+        let out = good(dir.path(), &all);
+        let row = out.lines().find(|line| line.starts_with(&spike)).expect("the spike").to_owned();
+        row.split(',').map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let open = row(&[]);
+    assert_eq!(open[7], "1");
+    let window = format!("{spike}/{}", time(352, HOUR));
+    for (args, reason) in [
+        (["--min-deviation", "1000"], "suppressed_below_min_deviation"),
+        (["--min-relative-deviation", "9"], "suppressed_below_min_deviation"),
+        (["--business-hours", "Mon-Sun 15:00-16:00"], "suppressed_outside_business_hours"),
+        (["--maintenance", &window], "suppressed_maintenance"),
+    ] {
+        let shut = row(&args);
+        assert_eq!((shut[7].as_str(), shut[8].split(';').next()), ("0", Some(reason)));
+        assert_eq!(shut[1..7], open[1..7], "{reason}: the score stays");
+    }
+    let ran = run(dir.path(), &["score", "a.csv", "--data-range", "..300"]);
+    assert!(ran.stderr.contains("1 points outside of the data range count as missing"), "{}", ran.stderr);
+    let row = ran.stdout.lines().find(|line| line.starts_with(&spike)).expect("the spike");
+    assert!(row.ends_with(",0,out_of_range;missing"), "{row}");
+    for (args, says) in [
+        (["--min-deviation", "-1"], "must be 0 or more, got -1"),
+        (["--data-range", "5"], "must be like `0..1`"),
+        (["--business-hours", "always"], "hours must be like"),
+        (["--maintenance", "2024-01-02T00:00:00Z/2024-01-01T00:00:00Z"], "`from` before `to`"),
+    ] {
+        let option = format!("{}={}", args[0], args[1]);
+        let ran = run(dir.path(), &["score", "a.csv", &option]);
+        assert!(ran.code == 2 && ran.stderr.contains(says), "{option}: {} {}", ran.code, ran.stderr);
+    }
+}
+
+#[test]
+fn budgets_are_reported_from_what_a_service_left() {
+    let config = "data_dir: kept\nsources: { f: { files: { path: . } } }\n\
+                  detectors: [ { name: lat, source: f, query: x, step: 1m, false_alarms: 2 per week } ]\n\
+                  budget: { team: 1 per week }\n";
+    let dir = directory(&[("tidewatch.yaml", config.to_owned())]);
+    refused(dir.path(), &["budget"], 2, &["no service has run with tidewatch.yaml"]);
+    let now = Timestamp::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let store = Store::open(dir.path().join("kept"), now).await.expect("a store");
+        let hours: Vec<Exposure> = (1..=100)
+            .map(|hour| Exposure {
+                hour: now.as_second().div_euclid(HOUR) - hour,
+                watched_secs: 36_000.0,
+                expected: 0.1,
+            })
+            .collect();
+        store.add_exposure("lat", &hours).await.expect("adds");
+        store.add_exposure("lat", &hours[..1]).await.expect("adds up");
+        let state = BudgetState { tuning: 0.9, series: 10, p_star: Some(1.5e-4), tuned_at: now };
+        store.put_budget_state("lat", &state).await.expect("keeps");
+        store.close().await;
+    });
+    let table = good(dir.path(), &["budget", "--fail-on", "broken"]);
+    let lines: Vec<Vec<&str>> =
+        table.lines().map(|line| line.split("  ").filter(|c| !c.is_empty()).collect()).collect();
+    assert_eq!(lines.len(), 5, "{table}");
+    let trimmed: Vec<&str> = lines[1].iter().map(|cell| cell.trim()).collect();
+    let ratio = "0.00 (0.00 to 0.37)";
+    assert_eq!(trimmed, ["lat", "2 per week each", "10", "7", "10.10", "0", "0", "0", ratio, "yes", "0.00015", "0.9"]);
+    let json: Value = serde_json::from_str(&good(dir.path(), &["budget", "--json"])).expect("JSON");
+    assert_eq!((&json["team"], &json["detectors"][0]["last_28d"]["within"]), (&"1 per week".into(), &"yes".into()));
+    let accepted = json["total"]["last_7d"]["expected"].as_f64().expect("a number");
+    assert!((accepted - 100.0 / 168.0).abs() < 1e-9, "the team's budget over the hours watched: {accepted}");
 }

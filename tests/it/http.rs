@@ -18,14 +18,18 @@ use tidewatch::alert::lifecycle;
 use tidewatch::alert::resend;
 use tidewatch::alert::{Alert, Identity, Origin};
 use tidewatch::capacity::Recommendation;
-use tidewatch::detect::{self, Attribution, Direction, PointScore, Reason};
-use tidewatch::engine::{App, AppParts, Destination, DetectorSpec, EnrichSettings, Settings};
+use tidewatch::detect::{self, Attribution, Direction, PointScore, Reason, Suppression};
+use tidewatch::engine::{
+    App, AppParts, BudgetSharing, Destination, DetectorSpec, EnrichSettings, Settings, TeamBudget,
+};
 use tidewatch::http::{self, AppState};
 use tidewatch::series::{HumanDuration, Labels, Sample, Samples, Step, Unit};
 use tidewatch::severity::{AlertFacts, Policy, SeverityModel};
 use tidewatch::sink::{AlertSink, Notice, SinkError};
 use tidewatch::source::{Range, SeriesSource, SourceError};
-use tidewatch::store::{CapacityRecord, ForecastRecord, NewModel, OutboxItem, RetentionSettings, Store};
+use tidewatch::store::{
+    CapacityRecord, Exposure, ForecastRecord, NewModel, NewRevision, OutboxItem, RetentionSettings, Store,
+};
 use tidewatch::telemetry::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
@@ -141,6 +145,7 @@ fn settings() -> Settings {
             severity: None,
             detect: detect::Settings::default(),
             lifecycle: lifecycle::Settings::default(),
+            sharing: BudgetSharing::default(),
         }],
         forecasts: Vec::new(),
         capacity: Vec::new(),
@@ -154,6 +159,7 @@ fn settings() -> Settings {
         severity: Policy::default(),
         resend: resend::Settings::default(),
         retention: RetentionSettings::default(),
+        budget: TeamBudget::default(),
     }
 }
 
@@ -856,6 +862,7 @@ fn point(at: Timestamp) -> PointScore {
         direction: Direction::Above,
         confidence: 1.0,
         imputed: false,
+        suppressed: None,
         reasons: vec![Reason::AboveExpected, Reason::SuddenChange],
         attribution: vec![Attribution { feature: "residual".to_owned(), share: 1.0 }],
     }
@@ -1140,4 +1147,88 @@ async fn the_page_for_people_shows_every_route_without_network() {
         assert!(page.text.contains(path), "{path}");
     }
     assert!(!page.text.contains("<script") && !page.text.contains("src="), "nothing is loaded");
+}
+
+// --- gates, change events, budgets ---------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn gates_of_a_request_take_anomalies_away_and_say_why() {
+    let service = Service::new().await;
+    let score = async |gates: Value| {
+        let mut options = json!({"last": 1});
+        options.as_object_mut().expect("an object").extend(gates.as_object().expect("an object").clone());
+        let body = json!({"series": [hourly("web", &hours())], "options": options});
+        service.post_json("/api/v1/score", &body).await.good()["series"][0]["points"][0].clone()
+    };
+    let open = score(json!({})).await;
+    assert_eq!((&open["is_anomaly"], open.get("suppressed")), (&json!(true), None));
+    for (gates, why) in [
+        (json!({"min_deviation": {"absolute": 100}}), "below_min_deviation"),
+        (json!({"business_hours": "Mon-Fri 08:00-18:00"}), "outside_business_hours"),
+        (json!({"maintenance": [{"weekly": "Sat 20:00-24:00"}]}), "maintenance"),
+    ] {
+        let shut = score(gates).await;
+        assert_eq!((&shut["is_anomaly"], &shut["suppressed"]), (&json!(false), &json!(why)));
+        assert_eq!((&shut["score"], &shut["p_value"]), (&open["score"], &open["p_value"]), "{why}");
+        assert_eq!(shut["reasons"][0], format!("suppressed_{why}"));
+    }
+    let impossible = score(json!({"data_range": {"max": 50}})).await;
+    assert_eq!((&impossible["value"], &impossible["imputed"]), (&Value::Null, &json!(true)));
+    assert_eq!(impossible["reasons"][0], "out_of_range");
+    for (gates, path) in [
+        (json!({"min_deviation": {}}), "options.min_deviation"),
+        (json!({"data_range": {"min": 2, "max": 1}}), "options.data_range"),
+        (json!({"business_hours": "always"}), "options.business_hours"),
+        (json!({"maintenance": [{"from": "2026-06-01T00:00:00Z"}]}), "options.maintenance[0]"),
+    ] {
+        let body = json!({"series": [hourly("web", &hours())], "options": gates});
+        let answer = service.post_json("/api/v1/score", &body).await;
+        assert!(answer.status.is_client_error() && answer.text.contains(path), "{}: {}", answer.status, answer.text);
+    }
+}
+
+#[tokio::test]
+async fn revisions_stand_beside_what_was_published() {
+    let service = Service::new().await;
+    let store = service.app.store();
+    remember(store).await;
+    let revision = |event_id, because: &str| NewRevision {
+        at: noon(),
+        event_id,
+        because: because.to_owned(),
+        score: 1.5,
+        is_anomaly: false,
+        suppressed: Some(Suppression::Maintenance),
+    };
+    let told = [revision(42, "event 42 arrived late: maintenance"), revision(42, "the same again")];
+    store.put_revisions("api-latency", "latency{}", &told, noon()).await.expect("adds");
+    let listed = service.get("/api/v1/detectors/api-latency/anomalies?since=2026-03-01T00:00:00Z").await.good();
+    let all = listed["anomalies"].as_array().expect("a list");
+    let one = all.iter().find(|one| one["point"]["t"] == "2026-03-01T12:00:00Z").expect("is there");
+    assert_eq!(one["point"]["is_anomaly"], true, "as it was published");
+    assert_eq!(one["now"], json!({"score": 1.5, "is_anomaly": false, "suppressed": "maintenance"}));
+    assert_eq!(
+        one["revisions"],
+        json!([{"revision": 1, "at": "2026-03-01T12:00:00Z", "event_id": 42, "score": 1.5, "is_anomaly": false,
+            "because": "event 42 arrived late: maintenance", "suppressed": "maintenance"}])
+    );
+    let other = all.iter().find(|one| one["point"]["t"] != "2026-03-01T12:00:00Z").expect("is there");
+    assert_eq!((&other["now"]["is_anomaly"], other.get("revisions")), (&json!(true), None));
+}
+
+#[tokio::test]
+async fn budgets_are_reported_with_their_interval() {
+    let service = Service::new().await;
+    let now = tidewatch::engine::clock::now();
+    let hour = now.as_second().div_euclid(3_600);
+    let watched = Exposure { hour: hour - 30, watched_secs: 3_600.0, expected: 4.0 };
+    service.app.store().add_exposure("api-latency", &[watched]).await.expect("adds");
+    let fired: Vec<Alert> = (0..3).map(|i| alert("api-latency", "api", now - SignedDuration::from_hours(i))).collect();
+    service.app.store().record_alerts(&fired, &[], now).await.expect("records");
+    let report = service.get("/api/v1/budget").await.good();
+    assert_eq!(report["detectors"][0]["last_7d"]["fired"], 3);
+    assert_eq!(report["detectors"][0]["last_7d"]["ratio"], 0.75);
+    insta::assert_json_snapshot!("budget", masked(&report));
+    let page = service.get("/budget").await;
+    assert!(page.status.is_success() && page.text.contains("0.75 ("), "{}", page.text);
 }

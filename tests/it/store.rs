@@ -11,12 +11,13 @@ use serde_json::json;
 use tempfile::TempDir;
 use tidewatch::alert::{Alert, AlertState, Enrichment, Origin};
 use tidewatch::capacity::Recommendation;
-use tidewatch::detect::{Attribution, Direction, PointScore, Reason};
+use tidewatch::detect::{Attribution, Direction, PointScore, Reason, Suppression};
 use tidewatch::series::{Fingerprint, HumanDuration, Labels, Step};
 use tidewatch::severity::Severity;
 use tidewatch::store::{
     AlertFilter, CapacityRecord, ChangeEvent, ChangeKind, Cursor, ForecastFilter, ForecastRecord, LEASE, ModelDefect,
-    ModelState, NewModel, OutboxItem, RetentionSettings, RunState, Store, StoreError, Verdict, VerdictRecord,
+    ModelState, NewModel, NewRevision, OutboxItem, RetentionSettings, RunState, Store, StoreError, Verdict,
+    VerdictRecord,
 };
 
 const HOSTILE: &[&str] = &[
@@ -684,6 +685,7 @@ fn point(at: Timestamp, value: f64) -> PointScore {
         direction: Direction::Above,
         confidence: 0.9,
         imputed: false,
+        suppressed: None,
         reasons: vec![Reason::AboveExpected, Reason::LevelShift],
         attribution: vec![Attribution { feature: "residual".to_owned(), share: 1.0 }],
     }
@@ -930,4 +932,62 @@ async fn pruning_clears_what_is_old_and_nothing_that_is_needed() {
     let versions: Vec<i64> = store.models().await.expect("lists").iter().map(|m| m.version).collect();
     assert_eq!(versions, [4, 1], "the one in use and the newest retired");
     assert!(!model_path(dir.path(), "severity", 2).exists() && model_path(dir.path(), "severity", 1).exists());
+}
+
+#[tokio::test]
+async fn revisions_are_only_added_and_go_with_what_they_revise() {
+    let dir = TempDir::new().expect("a directory");
+    let store = open(&dir).await;
+    let (at, later) = (noon(), noon() + minutes(30));
+    store.put_anomalies("d", "s", &[point(at, 5.0)]).await.expect("stored");
+    let new = |event_id: i64, score: f64| NewRevision {
+        at,
+        event_id,
+        because: format!("event {event_id}"),
+        score,
+        is_anomaly: score > 1.0,
+        suppressed: (score < 1.0).then_some(Suppression::Maintenance),
+    };
+    store.put_revisions("d", "s", &[new(7, 0.5)], later).await.expect("stored");
+    store.put_revisions("d", "s", &[new(9, 1.5), new(7, 9.0)], later).await.expect("stored");
+    store.put_revisions("other", "s", &[new(7, 3.0)], later).await.expect("stored");
+    let found = store.anomalies("d", Timestamp::UNIX_EPOCH, 10).await.expect("stored").remove(0);
+    assert_eq!(found.point, point(at, 5.0));
+    let seen: Vec<_> =
+        found.revisions.iter().map(|one| (one.revision, one.event_id, one.score, one.suppressed)).collect();
+    assert_eq!(seen, [(1, 7, 0.5, Some(Suppression::Maintenance)), (2, 9, 1.5, None)]);
+    assert_eq!(store.anomalies_of("d", "s", at..later, 10).await.expect("stored"), [found]);
+    assert_eq!(store.anomalies_of("d", "s", later..later, 10).await.expect("stored"), []);
+    let retention = RetentionSettings { anomalies: HumanDuration::from_secs(3_600), ..RetentionSettings::default() };
+    assert_eq!(store.prune(at + SignedDuration::from_hours(2), &retention).await.expect("stored").rows, 4);
+}
+
+#[tokio::test]
+async fn alerts_are_counted_by_their_last_verdict() {
+    let dir = TempDir::new().expect("a directory");
+    let store = open(&dir).await;
+    let alerts: Vec<Alert> = (0..4).map(|i| alert("lat", noon() + minutes(i))).collect();
+    store.record_alerts(&alerts, &[], noon()).await.expect("stored");
+    store.record_alerts(&[alert("other", noon())], &[], noon()).await.expect("stored");
+    let say = |starts_at: Option<Timestamp>, verdict, when: i64| VerdictRecord {
+        fingerprint: alerts[0].fingerprint,
+        starts_at,
+        verdict,
+        author: String::new(),
+        comment: String::new(),
+        given_at: noon() + minutes(when),
+    };
+    let labels = Labels::new().with("alertname", "lat");
+    let counts = async |since| {
+        let counts = store.verdict_counts(&labels, noon() + minutes(since)).await.expect("stored");
+        (counts.fired, counts.judged_false, counts.judged_right)
+    };
+    assert_eq!(counts(0).await, (4, 0, 0));
+    store.put_verdict(&say(Some(alerts[0].starts_at), Verdict::Confirmed, 1)).await.expect("stored");
+    store.put_verdict(&say(Some(alerts[0].starts_at), Verdict::FalseAlarm, 2)).await.expect("stored");
+    store.put_verdict(&say(Some(alerts[1].starts_at), Verdict::NewNormal, 2)).await.expect("stored");
+    assert_eq!(counts(0).await, (4, 1, 1));
+    store.put_verdict(&say(None, Verdict::FalseAlarm, 3)).await.expect("stored");
+    assert_eq!(counts(0).await, (4, 3, 1), "on the alert as such, where nothing was said of that time");
+    assert_eq!(counts(2).await, (2, 2, 0));
 }

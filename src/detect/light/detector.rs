@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::model::Light;
+use crate::detect::boundary::Boundary;
 use crate::detect::error::DetectError;
+use crate::detect::gates::{Circumstances, GateSettings};
 use crate::detect::settings::Settings;
 use crate::detect::stream::confidence;
 use crate::detect::types::PointScore;
@@ -20,6 +22,7 @@ pub(in crate::detect) struct LightDetector {
     settings: Settings,
     step: Step,
     state: Light,
+    boundary: Boundary,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,15 +32,52 @@ struct Snapshot {
     settings: Settings,
     step: Step,
     state: Light,
+    #[serde(default)]
+    boundary: Boundary,
 }
 
 impl LightDetector {
     pub(in crate::detect) fn new(step: Step, settings: &Settings) -> Self {
-        Self { settings: settings.clone(), step, state: Light::new(step, settings) }
+        Self { settings: settings.clone(), step, state: Light::new(step, settings), boundary: Boundary::default() }
     }
 
-    pub(in crate::detect) fn push(&mut self, at: Timestamp, value: f64, imputed: bool) -> PointScore {
-        self.state.push(at, value, imputed, &self.settings)
+    /// Judges a point with what is going on at the time; during planned work a copy does, and learns nothing.
+    pub(in crate::detect) fn push_during(
+        &mut self,
+        at: Timestamp,
+        value: f64,
+        imputed: bool,
+        now: Circumstances,
+    ) -> PointScore {
+        let impossible = self.settings.gates.is_impossible(value);
+        let now = now.with(&self.settings.gates, at);
+        self.boundary.set_vigilance(now.vigilance);
+        self.state.set_boundary(self.p_star());
+        let value = if impossible { f64::NAN } else { value };
+        let point = if now.maintenance {
+            let judged = self.state.clone().push(at, value, imputed, &self.settings);
+            drop(self.state.push(at, f64::NAN, true, &self.settings));
+            judged
+        } else {
+            self.state.push(at, value, imputed, &self.settings)
+        };
+        self.settings.gates.publish(point, impossible, now)
+    }
+
+    pub(in crate::detect) fn p_star(&self) -> f64 {
+        self.boundary.p_star(self.settings.false_alarms.p_star(self.step))
+    }
+
+    pub(in crate::detect) fn set_boundary_factor(&mut self, factor: f64) {
+        self.boundary.set_factor(factor);
+    }
+
+    pub(in crate::detect) const fn boundary_factor(&self) -> f64 {
+        self.boundary.factor()
+    }
+
+    pub(in crate::detect) fn set_gates(&mut self, gates: &GateSettings) {
+        self.settings.gates.clone_from(gates);
     }
 
     pub(in crate::detect) const fn freeze(&mut self) {
@@ -64,8 +104,8 @@ impl LightDetector {
 
 impl From<LightDetector> for Snapshot {
     fn from(detector: LightDetector) -> Self {
-        let LightDetector { settings, step, state } = detector;
-        Self { format: FORMAT, settings, step, state }
+        let LightDetector { settings, step, state, boundary } = detector;
+        Self { format: FORMAT, settings, step, state, boundary }
     }
 }
 
@@ -73,13 +113,13 @@ impl TryFrom<Snapshot> for LightDetector {
     type Error = DetectError;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
-        let Snapshot { format, settings, step, state } = snapshot;
+        let Snapshot { format, settings, step, state, boundary } = snapshot;
         if format != FORMAT {
             return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
         }
         if !state.is_sound() {
             return Err(DetectError::Snapshot("its parts do not fit together".to_owned()));
         }
-        Ok(Self { settings, step, state })
+        Ok(Self { settings, step, state, boundary })
     }
 }

@@ -110,6 +110,11 @@ struct Outlook {
 
 impl Light {
     /// A detector that has seen nothing yet.
+    /// Puts the boundary at another probability.
+    pub(super) fn set_boundary(&mut self, p_star: f64) {
+        self.ln_p_star = p_star.ln();
+    }
+
     pub(in crate::detect) fn new(step: Step, settings: &Settings) -> Self {
         let cut = Cut::new(settings.season, step);
         let day = cut.secs() / step.secs_f64();

@@ -8,6 +8,7 @@ mod advice;
 mod alert;
 mod alert_list;
 mod assets;
+mod budget;
 mod capacity;
 mod capacity_plot;
 mod error;
@@ -45,6 +46,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/capacity", get(capacity::list))
         .route("/capacity/{watch}", get(capacity::list_of_watch))
         .route("/capacity/{watch}/{id}", get(capacity::page))
+        .route("/budget", get(budget::page))
         .route("/forecasts", get(forecasts::list))
         .route("/forecasts/{id}", get(forecasts::page))
         .route("/assets/tidewatch.css", get(assets::style))

@@ -100,6 +100,7 @@ fn row(one: &SeriesSummary) -> Markup {
             td data-label="State" {
                 @if one.firing { span class="badge firing" { "firing" } }
                 @else if last.is_some_and(|point| point.is_anomaly) { span class="badge warning" { "anomalous" } }
+                @else if let Some(why) = last.and_then(|point| point.suppressed) { span.muted { (why.reason().sentence()) } }
                 @else { "ordinary" }
             }
         }
@@ -184,6 +185,7 @@ fn facts(view: &SeriesView) -> Markup {
                 }
                 @if let Some(point) = last {
                     tr { th scope="row" { "score" } td { (format!("{:.2}", point.score)) span.muted { " (1 is the boundary)" } } }
+                    @if let Some(why) = point.suppressed { tr { th scope="row" { "no alert" } td { (why.reason().sentence()) } } }
                 }
                 tr { th scope="row" { "last point" } td { (time_or(last.map(|point| point.at), "none")) } }
                 tr { th scope="row" { "confidence" } td { (percent(view.confidence)) } }

@@ -19,14 +19,17 @@ pub(super) enum Section {
     Capacity,
     /// Forecasts.
     Forecasts,
+    /// False alarms against what is accepted.
+    Budget,
 }
 
-const SECTIONS: [(Section, &str, &str); 5] = [
+const SECTIONS: [(Section, &str, &str); 6] = [
     (Section::Overview, "/", "Overview"),
     (Section::Alerts, "/alerts", "Alerts"),
     (Section::Series, "/series", "Series"),
     (Section::Capacity, "/capacity", "Capacity"),
     (Section::Forecasts, "/forecasts", "Forecasts"),
+    (Section::Budget, "/budget", "False alarms"),
 ];
 
 /// A whole page without plots.

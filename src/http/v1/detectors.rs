@@ -17,6 +17,8 @@ use super::super::extract::Params;
 use super::super::openapi::ReadFailures;
 use super::answer::{self, map_of};
 use super::score::ScoredPoint;
+use crate::detect::Suppression;
+use crate::engine::listings::{AnomalyRecord, Revision};
 use crate::engine::{ChartPoint, SeriesSummary, WatchStatus};
 use crate::series::Unit;
 
@@ -65,7 +67,7 @@ struct DetectorOut {
 /// What a detector found.
 #[derive(Debug, Serialize, ToSchema)]
 struct Anomalies {
-    /// The anomalous points, latest first.
+    /// The anomalous points, and those that would be but were suppressed, latest first.
     anomalies: Vec<Anomaly>,
 }
 
@@ -74,8 +76,45 @@ struct Anomalies {
 struct Anomaly {
     /// Name of the series or entity.
     series: String,
-    /// The judgement.
+    /// The judgement as it was published.
     point: ScoredPoint,
+    /// How it stands now: the last revision, or as it was published.
+    now: Standing,
+    /// What changed since, oldest first; the judgement itself is never rewritten.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    revisions: Vec<RevisionOut>,
+}
+
+/// How a judgement stands.
+#[derive(Debug, Serialize, ToSchema)]
+struct Standing {
+    /// The score; 1 is the boundary.
+    score: Option<f64>,
+    /// Whether it is an anomaly.
+    is_anomaly: bool,
+    /// What keeps it from being one: `below_min_deviation`, `out_of_range`, `outside_business_hours` or `maintenance`.
+    suppressed: Option<&'static str>,
+}
+
+/// A revision of a judgement.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Revision)]
+struct RevisionOut {
+    /// Its number, from 1.
+    revision: i64,
+    /// When it was added.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// The change event that caused it.
+    event_id: i64,
+    /// Why, one sentence.
+    #[schema(
+        example = "event 42 arrived late: maintenance \"disks\" from 2026-06-01T10:00:00Z to 2026-06-01T11:00:00Z"
+    )]
+    because: String,
+    /// How the judgement stands since then.
+    #[serde(flatten)]
+    standing: Standing,
 }
 
 /// The series that are followed.
@@ -124,6 +163,9 @@ struct FollowedPoint {
     score: f64,
     /// Whether it was anomalous.
     is_anomaly: bool,
+    /// What kept it from being that; absent when nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed: Option<&'static str>,
 }
 
 /// Detectors
@@ -153,11 +195,7 @@ async fn anomalies(
     let limit = params.limit(100, 1_000)?;
     params.finish()?;
     let records = state.app.anomalies(&name, since, limit).await?.into_iter();
-    let one = |record: crate::engine::listings::AnomalyRecord| Anomaly {
-        point: ScoredPoint::new(&record.point, true),
-        series: record.series,
-    };
-    Ok(Json(Anomalies { anomalies: records.map(one).collect() }))
+    Ok(Json(Anomalies { anomalies: records.map(Anomaly::from).collect() }))
 }
 
 /// Series that are followed
@@ -173,6 +211,37 @@ async fn series(State(state): State<AppState>, mut params: Params) -> Result<Res
     let all = state.app.followed(points).await.into_iter();
     let wanted = all.filter(|one| detector.as_ref().is_none_or(|detector| one.detector == *detector));
     answer::large(FollowedSeries { series: wanted.map(Followed::from).collect() }).await
+}
+
+impl From<AnomalyRecord> for Anomaly {
+    fn from(record: AnomalyRecord) -> Self {
+        let (point, latest) = (&record.point, record.revisions.last());
+        let now = latest.map_or_else(
+            || Standing::new(point.score, point.is_anomaly, point.suppressed),
+            |latest| Standing::new(latest.score, latest.is_anomaly, latest.suppressed),
+        );
+        let point = ScoredPoint::new(point, true);
+        Self {
+            series: record.series,
+            point,
+            now,
+            revisions: record.revisions.into_iter().map(RevisionOut::from).collect(),
+        }
+    }
+}
+
+impl Standing {
+    fn new(score: f64, is_anomaly: bool, suppressed: Option<Suppression>) -> Self {
+        let score = score.is_finite().then_some(score);
+        Self { score, is_anomaly, suppressed: suppressed.map(Suppression::as_str) }
+    }
+}
+
+impl From<Revision> for RevisionOut {
+    fn from(one: Revision) -> Self {
+        let standing = Standing::new(one.score, one.is_anomaly, one.suppressed);
+        Self { revision: one.revision, at: one.revised_at, event_id: one.event_id, because: one.because, standing }
+    }
 }
 
 impl From<WatchStatus> for DetectorOut {
@@ -215,6 +284,7 @@ impl From<ChartPoint> for FollowedPoint {
             upper: point.upper,
             score: point.score,
             is_anomaly: point.is_anomaly,
+            suppressed: point.suppressed.map(Suppression::as_str),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 #[serde(deny_unknown_fields)]
 #[schema(as = Event)]
 struct EventShape {
-    /// `deploy`, `maintenance`, `holiday` or `other`.
+    /// `deploy`, `scaling`, `migration`, `maintenance`, `holiday`, `new_normal` or `other`.
     #[schema(value_type = String, example = "deploy")]
     kind: ChangeKind,
     /// One line.

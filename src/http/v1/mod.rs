@@ -4,6 +4,7 @@ mod alert_shapes;
 mod alerts;
 mod answer;
 mod brought;
+mod budget;
 mod capacity;
 mod classify;
 mod detectors;
@@ -33,6 +34,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .merge(verdicts::router())
         .merge(events::router())
         .merge(detectors::router())
+        .merge(budget::router())
         .merge(models::router())
         .merge(outbox::router())
 }

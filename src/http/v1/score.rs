@@ -15,9 +15,12 @@ use super::super::extract::Body;
 use super::super::openapi::BodyFailures;
 use super::answer::{self, SeriesError};
 use super::brought::{SeriesIn, SeriesList};
-use crate::detect::PointScore;
-use crate::engine::requests::{FalseAlarmBudget, Judged, Model, ScoreOptions, Season, Watch};
-use crate::series::{Calendar, Unit};
+use crate::detect::{PointScore, Suppression};
+use crate::engine::requests::{
+    DeviationSettings, FalseAlarmBudget, GateSettings, Judged, Model, RangeSettings, ScoreOptions, Season, Watch,
+    WindowSettings,
+};
+use crate::series::{Calendar, Unit, WeeklyHours};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(score))
@@ -56,6 +59,20 @@ struct Options {
     /// Default: UTC without holidays.
     #[schema(value_type = Option<Object>, example = json!({"time_zone": "Europe/Berlin", "holidays": {"country": "DE"}}))]
     calendar: Option<Calendar>,
+    /// Least deviation from the expected value that counts as an anomaly: `absolute` in the unit of the series, `relative`
+    /// as a share of the expected value; both must be reached when both are given.
+    #[schema(value_type = Option<Object>, example = json!({"absolute": 50.0, "relative": 0.1}))]
+    min_deviation: Option<DeviationSettings>,
+    /// Values that the metric can have; others count as missing.
+    #[schema(value_type = Option<Object>, example = json!({"min": 0.0, "max": 1.0}))]
+    data_range: Option<RangeSettings>,
+    /// Hours of the week in which points may be anomalies; outside of them they are scored only.
+    #[schema(value_type = Option<String>, example = "Mon-Fri 08:00-18:00 Europe/Berlin")]
+    business_hours: Option<WeeklyHours>,
+    /// Times of planned work: points are scored, neither learned nor anomalies.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>, example = json!([{"weekly": "Sun 02:00-04:00"}, {"from": "2026-06-01T10:00:00Z", "to": "2026-06-01T11:00:00Z"}]))]
+    maintenance: Vec<WindowSettings>,
     /// Answer only the last so many points of each series; all of them are learned from.
     last: Option<usize>,
     /// Whether reasons and attribution are wanted; default yes.
@@ -118,7 +135,7 @@ pub(super) struct ScoredPoint {
     /// `ln p / ln p*`: 1 is the boundary, 2 is a probability squared.
     #[schema(example = 1.5)]
     pub(super) score: f64,
-    /// Whether the score reached 1.
+    /// Whether the score reached 1 and nothing suppressed it.
     pub(super) is_anomaly: bool,
     /// `above`, `below` or `within` the band.
     #[schema(example = "above")]
@@ -128,6 +145,11 @@ pub(super) struct ScoredPoint {
     pub(super) confidence: f64,
     /// Whether the value was missing.
     pub(super) imputed: bool,
+    /// What kept the point from being an anomaly: `below_min_deviation`, `out_of_range`, `outside_business_hours` or
+    /// `maintenance`; absent when nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "maintenance")]
+    pub(super) suppressed: Option<&'static str>,
     /// Why, most important first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["above_expected", "sudden_change"]))]
@@ -151,12 +173,19 @@ async fn score(State(state): State<AppState>, Body(request): Body<ScoreRequest>)
     let ScoreRequest { series, options } = request;
     let brought = series.without_limits()?.into_brought()?;
     let ids = brought.iter().map(|one| one.name.clone()).collect();
+    let gates = GateSettings {
+        min_deviation: options.min_deviation,
+        data_range: options.data_range,
+        business_hours: options.business_hours,
+        maintenance: options.maintenance,
+    };
     let score = ScoreOptions {
         false_alarms: options.false_alarms,
         direction: options.direction,
         season: options.season,
         model: options.model,
         calendar: options.calendar,
+        gates,
     };
     let results = state.app.score_brought(brought, score).await?;
     let (last, explain) = (options.last.unwrap_or(usize::MAX), options.explain.unwrap_or(true));
@@ -206,6 +235,7 @@ impl ScoredPoint {
             direction: point.direction.as_str(),
             confidence: point.confidence,
             imputed: point.imputed,
+            suppressed: point.suppressed.map(Suppression::as_str),
             reasons: explain.then(|| point.reasons.iter().map(|reason| reason.as_str()).collect()),
             attribution: explain.then(shares),
         }

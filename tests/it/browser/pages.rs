@@ -74,7 +74,7 @@ fn link(text: &str, prefix: &str) -> String {
 #[tokio::test]
 async fn empty_pages_say_what_to_do_next() {
     let seeded = empty().await;
-    let cases: [(&str, &str, &[&str]); 5] = [
+    let cases: [(&str, &str, &[&str]); 6] = [
         (
             "/",
             "Overview",
@@ -84,6 +84,7 @@ async fn empty_pages_say_what_to_do_next() {
         ("/series", "Series", &["No detector is configured"]),
         ("/capacity", "Capacity", &["No capacity watch is configured"]),
         ("/forecasts", "Forecasts", &["No forecast is configured"]),
+        ("/budget", "False alarms", &["No detector is configured"]),
     ];
     for (path, title, says) in cases {
         check_page(path, &get(&seeded, path).await, title, says);
@@ -217,7 +218,7 @@ async fn hostile_alerts_are_only_text() {
         "another tool, through the enrichment webhook",
     ];
     check_page(&path, &page, "&lt;!channel&gt;", &says);
-    for path in ["/", "/alerts", "/series", "/capacity", "/forecasts", path.as_str()] {
+    for path in ["/", "/alerts", "/series", "/capacity", "/forecasts", "/budget", path.as_str()] {
         let text = get(&seeded, path).await.text();
         for harm in ["<img", "<script>", "javascript:alert(1)\"", "\u{202e}", "\0", "</script><"] {
             let harm = if harm == "</script><" { "</script><script>document" } else { harm };

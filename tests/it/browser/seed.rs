@@ -11,7 +11,8 @@ use tidewatch::alert;
 use tidewatch::capacity;
 use tidewatch::detect;
 use tidewatch::engine::{
-    App, AppParts, CapacityKind, CapacitySpec, DetectorSpec, EnrichSettings, ForecastSpec, Route, Settings,
+    App, AppParts, BudgetSharing, CapacityKind, CapacitySpec, DetectorSpec, EnrichSettings, ForecastSpec, Route,
+    Settings, TeamBudget,
 };
 use tidewatch::forecast::ModelChoice;
 use tidewatch::http::{self, AppState};
@@ -130,6 +131,7 @@ pub(crate) fn nothing() -> Settings {
         severity: Policy::default(),
         resend: alert::resend::Settings::default(),
         retention: RetentionSettings::default(),
+        budget: TeamBudget::default(),
     }
 }
 
@@ -148,6 +150,7 @@ pub(crate) fn detector(name: &str, query: &str, history: &str, entity_by: &[&str
         severity: None,
         detect: detect::Settings::default(),
         lifecycle: alert::lifecycle::Settings::default(),
+        sharing: BudgetSharing::default(),
     }
 }
 
