@@ -8,6 +8,7 @@
 
 mod aggregate;
 mod align;
+mod changepoint;
 mod duration;
 mod entity;
 mod grid;
@@ -24,6 +25,10 @@ mod values;
 
 pub use aggregate::{Aggregate, AggregateError};
 pub use align::align;
+pub use changepoint::{
+    ChangeCost, ChangePoint, ChangePointError, ChangePointKind, ChangePointSettings, Penalty, PenaltyError, Segment,
+    change_points, segment_starts,
+};
 pub use duration::{DurationError, HumanDuration};
 pub use entity::Entity;
 pub use grid::{Grid, MAX_MAGNITUDE, clamp_magnitude};

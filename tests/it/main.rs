@@ -3,6 +3,7 @@
 mod architecture;
 mod browser;
 mod capacity;
+mod changepoint;
 mod cli;
 mod config;
 mod demo;
