@@ -229,6 +229,7 @@ fn detector(detector: &config::Detector) -> anyhow::Result<DetectorSpec> {
             direction: detector.direction,
             ..detect::Settings::default()
         },
+        disappearance: detector.disappearance,
         lifecycle: lifecycle(step, detector.min_duration),
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::values::Schedule;
-use crate::detect::{FalseAlarmBudget, Watch};
+use crate::detect::{Disappearance, FalseAlarmBudget, Watch};
 use crate::series::{HumanDuration, Labels, Unit};
 use crate::severity::Severity;
 
@@ -33,6 +33,9 @@ pub struct Detector {
     /// How long values must be unusual before the alert fires. Default `0s`: as soon as it is sure.
     #[serde(default = "at_once")]
     pub min_duration: HumanDuration,
+    /// What happens when a series stops reporting and nothing explains it: `alert` or `ignore`. Default `alert`.
+    #[serde(default)]
+    pub disappearance: Disappearance,
     /// Labels of the alert besides those of the series.
     #[serde(default)]
     pub labels: Labels,

@@ -22,6 +22,7 @@ mod joint;
 mod linear;
 mod novelty;
 mod peers;
+mod presence;
 mod residual;
 mod ridge;
 mod seasonal;
@@ -38,8 +39,10 @@ pub use isolation_forest::{
     ForestError, IsolationForest, IsolationForestParams, ParamsError, Split, average_path_length, score_of_mean_path,
 };
 pub use peers::{PeerVerdict, peer_outliers};
+pub use presence::{Absence, AbsenceScope, Announced, Excuse, Reporting, RollCall, Sighting, call_the_roll};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use stream::{SeriesDetector, score_series, score_series_until};
 pub use types::{
-    Attribution, BudgetError, Direction, FalseAlarmBudget, Period, PointScore, Reason, Scores, Watch, score_of,
+    Attribution, BudgetError, Direction, Disappearance, FalseAlarmBudget, Period, PointScore, Reason, Scores, Watch,
+    score_of,
 };

@@ -227,6 +227,17 @@ pub enum Watch {
     Below,
 }
 
+/// What happens when a series stops reporting and nothing explains it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disappearance {
+    /// An alert, with the reason `disappeared`; none for pods that were scaled down, replaced or announced.
+    #[default]
+    Alert,
+    /// Nothing; what fires for it is over.
+    Ignore,
+}
+
 impl Default for FalseAlarmBudget {
     fn default() -> Self {
         Self { count: 1.0, per: Period::Week }

@@ -6,6 +6,7 @@
 //!
 //! Every use case reads *gather (async) → compute (pure, on the CPU pool) → act (async)*.
 
+mod absences;
 mod app;
 mod batch;
 pub mod clock;
@@ -25,6 +26,8 @@ pub mod requests;
 mod retrain;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod scenarios_of_absence;
 mod schedule;
 mod settings;
 mod stateless;

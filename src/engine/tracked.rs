@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::lifecycle::{Lifecycle, Transition};
 use crate::alert::{Alert, Identity, Origin};
-use crate::detect::{self, DetectError, EntityDetector, PointScore, SeriesDetector};
+use crate::detect::{self, DetectError, EntityDetector, PointScore, Reporting, SeriesDetector};
 use crate::series::{Grid, Labels, Samples, SeriesError, Step, Unit};
 
 use super::settings::DetectorSpec;
+use super::watch::grace_ms;
 
 /// Points kept for plots and context.
 pub(super) const CHART_POINTS: usize = 2_016;
@@ -60,6 +61,9 @@ pub struct Tracked {
     /// Recent points, oldest first.
     #[serde(skip)]
     pub recent: VecDeque<ChartPoint>,
+    /// When it has reported.
+    #[serde(default)]
+    pub(super) reporting: Reporting,
     last_values: Vec<f64>,
     model: Model,
     lifecycle: Lifecycle,
@@ -96,6 +100,11 @@ impl Group {
         self.metrics.iter().map(named).collect()
     }
 
+    /// Time of the last sample.
+    pub(super) fn last_ms(&self) -> Option<i64> {
+        self.metrics.iter().flat_map(|samples| &samples.points).map(|sample| sample.time_ms).max()
+    }
+
     /// Where the metric of this name is: its whole name goes before its metric name.
     fn index_of(&self, metric: &str) -> Option<usize> {
         let whole = self.metrics.iter().position(|samples| samples.name == metric);
@@ -119,6 +128,7 @@ impl Tracked {
             metrics,
             last_at: None,
             recent: VecDeque::new(),
+            reporting: Reporting::default(),
             model,
             lifecycle: Lifecycle::default(),
             alert: None,
@@ -147,11 +157,12 @@ impl Tracked {
         let mut happened = Happened::default();
         while time_ms <= last_ms {
             let Ok(at) = Timestamp::from_millisecond(time_ms) else { break };
-            let point = self.judge(at, &grids);
+            let point = self.judge(at, &grids, spec.step);
             self.follow(&point, spec, now, &mut happened);
             self.last_at = Some(at);
             time_ms = time_ms.saturating_add(step_ms);
         }
+        self.reporting.witness(end.as_millisecond(), grace_ms(spec.step));
         Ok(happened)
     }
 
@@ -217,7 +228,7 @@ impl Tracked {
             .collect()
     }
 
-    fn judge(&mut self, at: Timestamp, grids: &[Option<Grid>]) -> PointScore {
+    fn judge(&mut self, at: Timestamp, grids: &[Option<Grid>], step: Step) -> PointScore {
         let mut imputed = vec![false; grids.len()];
         for ((grid, last), missing) in grids.iter().zip(&mut self.last_values).zip(&mut imputed) {
             let value = grid.as_ref().and_then(|grid| {
@@ -228,6 +239,9 @@ impl Tracked {
                 Some(value) => *last = value,
                 None => *missing = true,
             }
+        }
+        if imputed.contains(&false) {
+            self.reporting.saw(at.as_millisecond(), step);
         }
         match &mut self.model {
             Model::Series(detector) => detector.push(at, self.last_values[0], imputed[0]),

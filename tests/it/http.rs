@@ -128,6 +128,7 @@ fn noon() -> Timestamp {
 fn settings() -> Settings {
     Settings {
         detectors: vec![DetectorSpec {
+            disappearance: tidewatch::detect::Disappearance::Alert,
             name: "api-latency".to_owned(),
             source: "prod".to_owned(),
             query: "latency_seconds".to_owned(),
