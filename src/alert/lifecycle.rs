@@ -169,6 +169,7 @@ mod tests {
             imputed: score.is_nan(),
             reasons: vec![],
             attribution: vec![],
+            changes: vec![],
         }
     }
 

@@ -125,6 +125,7 @@ impl EntityDetector {
             imputed: all_missing,
             reasons,
             attribution: if telling { explain::normalised(named()) } else { Vec::new() },
+            changes: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@
 //! the one-step prediction, and the shape of the newest window. Each part's raw score becomes an excess over its own past;
 //! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value.
 
+mod change;
 mod combine;
 mod core;
 mod entity;
@@ -33,6 +34,7 @@ mod trail;
 mod types;
 mod window;
 
+pub use change::{ChangeMonitor, changes_of};
 pub use entity::{EntityDetector, MOST_METRICS, score_entity, score_entity_until};
 pub use error::DetectError;
 pub use isolation_forest::{
@@ -43,6 +45,6 @@ pub use presence::{Absence, AbsenceScope, Announced, Excuse, Reporting, RollCall
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use stream::{SeriesDetector, score_series, score_series_until};
 pub use types::{
-    Attribution, BudgetError, Direction, Disappearance, FalseAlarmBudget, Period, PointScore, Reason, Scores, Watch,
-    score_of,
+    Attribution, BudgetError, Change, ChangeKind, Direction, Disappearance, FalseAlarmBudget, Period, PointScore,
+    Reason, Scores, Watch, score_of,
 };

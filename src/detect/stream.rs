@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::change::{Change, ChangeMonitor};
 use super::combine::Calibration;
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
@@ -12,7 +13,7 @@ use super::types::{Attribution, PointScore, Reason, Scores, Watch, score_of};
 use crate::series::{Series, Step};
 
 /// Version of the snapshot; another one is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// A streaming detector for one series of a regular step.
 ///
 /// Causal: a score depends on the points up to its own. The state is bounded: about a week of values (at most 24,000), a
@@ -26,6 +27,7 @@ pub struct SeriesDetector {
     step: Step,
     core: Core,
     judge: Judge,
+    monitor: ChangeMonitor,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +38,7 @@ struct Snapshot {
     step: Step,
     core: Core,
     judge: Judge,
+    monitor: ChangeMonitor,
 }
 
 /// What turns evidence into a decision, for series and entities alike.
@@ -49,7 +52,9 @@ impl SeriesDetector {
     /// A detector that has seen nothing yet.
     #[must_use]
     pub fn new(step: Step, settings: &Settings) -> Self {
-        Self { settings: settings.clone(), step, core: Core::new(step, settings), judge: Judge::new(step) }
+        let (day, week) = settings.season.points(step);
+        let monitor = ChangeMonitor::new(step, settings.false_alarms.p_star(step), day.or(week));
+        Self { settings: settings.clone(), step, core: Core::new(step, settings), judge: Judge::new(step), monitor }
     }
 
     /// Judges the point at `at`, then learns it. Points come in time order, one for each step.
@@ -68,12 +73,18 @@ impl SeriesDetector {
         let p_value = if unwanted { 1.0 } else { p_value };
         let score = score_of(p_value, p_star);
         let telling = counts && score >= explain::TELLING;
-        let reasons = match (imputed, evidence.warming_up) {
+        let changes = self.changes(at, &evidence, counts);
+        let mut reasons = match (imputed, evidence.warming_up) {
             (true, _) => vec![Reason::Missing],
             (false, true) => vec![Reason::WarmingUp],
             _ if telling => explain::reasons(&evidence, direction),
             _ => Vec::new(),
         };
+        for reason in changes.iter().filter_map(Change::reason) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
         PointScore {
             at,
             value: evidence.value,
@@ -88,6 +99,7 @@ impl SeriesDetector {
             imputed,
             reasons,
             attribution: if telling { self.attribution(&evidence) } else { Vec::new() },
+            changes,
         }
     }
 
@@ -119,6 +131,18 @@ impl SeriesDetector {
     #[must_use]
     pub fn confidence(&self) -> f64 {
         confidence(self.core.learned())
+    }
+
+    /// Lasting changes that this point makes certain, on the watched side.
+    fn changes(&mut self, at: Timestamp, evidence: &Evidence, counts: bool) -> Vec<Change> {
+        let value = if counts { evidence.value } else { f64::NAN };
+        let mut changes = self.monitor.push(at, value, evidence.expected, evidence.scale);
+        changes.retain(|change| match self.settings.direction {
+            Watch::Both => true,
+            Watch::Above => change.after >= change.before,
+            Watch::Below => change.after <= change.before,
+        });
+        changes
     }
 
     fn attribution(&self, evidence: &Evidence) -> Vec<Attribution> {
@@ -205,8 +229,8 @@ pub(super) fn confidence(learned: u64) -> f64 {
 
 impl From<SeriesDetector> for Snapshot {
     fn from(detector: SeriesDetector) -> Self {
-        let SeriesDetector { settings, step, core, judge } = detector;
-        Self { format: FORMAT, settings, step, core, judge }
+        let SeriesDetector { settings, step, core, judge, monitor } = detector;
+        Self { format: FORMAT, settings, step, core, judge, monitor }
     }
 }
 
@@ -214,14 +238,17 @@ impl TryFrom<Snapshot> for SeriesDetector {
     type Error = DetectError;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
-        let Snapshot { format, settings, step, mut core, judge } = snapshot;
+        let Snapshot { format, settings, step, mut core, judge, monitor } = snapshot;
         if format != FORMAT {
             return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
+        }
+        if !monitor.is_sound() {
+            return Err(DetectError::Snapshot("its monitor of changes is out of range".to_owned()));
         }
         if !judge.is_sound() {
             return Err(DetectError::Snapshot("its calibration is out of range".to_owned()));
         }
         core.restore().map_err(|what| DetectError::Snapshot(what.to_owned()))?;
-        Ok(Self { settings, step, core, judge })
+        Ok(Self { settings, step, core, judge, monitor })
     }
 }

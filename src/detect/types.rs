@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use super::change::{Change, ChangeKind};
 use crate::series::{Step, Unit};
 
 /// Largest probability that a boundary may have: with long steps even a generous budget judges one point in a hundred.
@@ -101,6 +102,8 @@ pub struct PointScore {
     pub reasons: Vec<Reason>,
     /// Shares of features or metrics, largest first; empty for ordinary points.
     pub attribution: Vec<Attribution>,
+    /// Lasting changes that have become certain with this point; mostly none.
+    pub changes: Vec<Change>,
 }
 
 /// The judgements of a whole series or entity.

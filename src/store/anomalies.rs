@@ -156,6 +156,7 @@ impl Body {
             imputed: self.imputed,
             reasons: self.reasons,
             attribution: self.attribution,
+            changes: Vec::new(),
         }
     }
 }

@@ -859,6 +859,7 @@ fn point(at: Timestamp) -> PointScore {
         imputed: false,
         reasons: vec![Reason::AboveExpected, Reason::SuddenChange],
         attribution: vec![Attribution { feature: "residual".to_owned(), share: 1.0 }],
+        changes: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ mod architecture;
 mod browser;
 mod capacity;
 mod changepoint;
+mod changes;
 mod cli;
 mod config;
 mod demo;
