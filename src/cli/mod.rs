@@ -6,6 +6,7 @@
 
 mod args;
 mod capacity;
+mod changes;
 mod check_config;
 mod classify;
 mod compose;
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Score(args) => score::run(&args),
             Command::Forecast(args) => forecast::run(&args),
             Command::Capacity(args) => capacity::run(&args),
+            Command::Changes(args) => changes::run(&args),
             Command::Classify(args) => classify::run(&args),
             Command::Train(args) => train::run(&args),
             Command::Models(args) => models::run(&args),

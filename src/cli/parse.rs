@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::detect;
-use crate::series::{HumanDuration, Step, Unit};
+use crate::series::{ChangeCost, HumanDuration, Step, Unit};
 
 /// A horizon: steps, or a duration that becomes steps of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,12 @@ pub(super) fn season(text: &str) -> Result<HumanDuration, String> {
 pub(super) fn watch(text: &str) -> Result<detect::Watch, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
         .map_err(|_| format!("direction must be one of above, below, both, got `{text}`"))
+}
+
+/// What is constant between two changes.
+pub(super) fn change_cost(text: &str) -> Result<ChangeCost, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|_| format!("cost must be one of mean_variance, mean, got `{text}`"))
 }
 
 /// A unit.

@@ -49,6 +49,6 @@ pub use settings::{
     CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route, Settings,
     WorkloadTemplate,
 };
-pub use stateless::{capacity_body, plan_capacity, score_prepared};
+pub use stateless::{SeriesChanges, capacity_body, changes_prepared, plan_capacity, score_prepared};
 pub use tracked::{ChartPoint, Tracked};
 pub use watch::Round;

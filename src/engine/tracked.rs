@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::lifecycle::{Lifecycle, Transition};
 use crate::alert::{Alert, Identity, Origin};
-use crate::detect::{self, DetectError, EntityDetector, PointScore, Reporting, SeriesDetector};
+use crate::detect::{self, Change, DetectError, EntityDetector, PointScore, Reporting, SeriesDetector};
 use crate::series::{Grid, Labels, Samples, SeriesError, Step, Unit};
 
 use super::settings::DetectorSpec;
@@ -15,6 +15,9 @@ use super::watch::grace_ms;
 
 /// Points kept for plots and context.
 pub(super) const CHART_POINTS: usize = 2_016;
+
+/// Lasting changes kept of a series.
+const MOST_CHANGES: usize = 50;
 
 /// Annotation of an alert that ended otherwise than by ordinary values.
 pub(super) const RESOLVED_BECAUSE: &str = "resolved_because";
@@ -64,6 +67,9 @@ pub struct Tracked {
     /// When it has reported.
     #[serde(default)]
     pub(super) reporting: Reporting,
+    /// Lasting changes, oldest first, the last 50.
+    #[serde(default)]
+    pub changes: VecDeque<Change>,
     last_values: Vec<f64>,
     model: Model,
     lifecycle: Lifecycle,
@@ -129,6 +135,7 @@ impl Tracked {
             last_at: None,
             recent: VecDeque::new(),
             reporting: Reporting::default(),
+            changes: VecDeque::new(),
             model,
             lifecycle: Lifecycle::default(),
             alert: None,
@@ -300,6 +307,9 @@ impl Tracked {
     }
 
     fn remember(&mut self, point: &PointScore) {
+        self.changes.extend(&point.changes);
+        let surplus = self.changes.len().saturating_sub(MOST_CHANGES);
+        self.changes.drain(..surplus);
         if self.recent.len() >= CHART_POINTS {
             self.recent.pop_front();
         }

@@ -5,6 +5,7 @@ mod alerts;
 mod answer;
 mod brought;
 mod capacity;
+mod changes;
 mod classify;
 mod detectors;
 mod enrich;
@@ -26,6 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .merge(score::router())
         .merge(forecast::router())
         .merge(capacity::router())
+        .merge(changes::router())
         .merge(classify::router())
         .merge(enrich::router())
         .merge(alerts::router())
