@@ -170,6 +170,7 @@ mod tests {
             suppressed: None,
             reasons: vec![],
             attribution: vec![],
+            changes: vec![],
         }
     }
 

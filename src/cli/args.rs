@@ -10,7 +10,7 @@ use super::isolate;
 use super::parse::{self, Horizon, LimitValue};
 use crate::detect;
 use crate::forecast::ModelChoice;
-use crate::series::{Aggregate, HumanDuration, Step, Unit};
+use crate::series::{Aggregate, ChangeCost, HumanDuration, Penalty, Step, Unit};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 done and something was found (--fail-on)";
@@ -52,6 +52,19 @@ Output, a line of JSON for each series:
 Examples:
   tidewatch capacity disk_used_bytes.csv --limit 500GB
   tidewatch capacity disks/ --limit 0.9 --unit ratio --lead-time 30d -o plans/ --fail-on exhaustion";
+
+const CHANGES_HELP: &str = "\
+Output, a line of JSON for each change:
+  series, at
+  kind                level_shift or variance
+  before, after       levels, for variance standard deviations
+  size_sigmas, p_value, sentence (for people)
+The change points are the exact optimum over all segmentations, after a daily season, single spikes
+and gaps were taken out.
+
+Examples:
+  tidewatch changes latency.csv
+  tidewatch changes metrics/ --cost mean -o changes/ --fail-on change";
 
 const CLASSIFY_HELP: &str = "\
 Output, one row for each alert, in the order of the input:
@@ -109,6 +122,9 @@ pub enum Command {
     /// When will what files hold reach a limit, and what should be changed
     #[command(after_help = CAPACITY_HELP)]
     Capacity(CapacityArgs),
+    /// Where the level or the spread of what files hold became another one
+    #[command(after_help = CHANGES_HELP)]
+    Changes(ChangesArgs),
     /// Severity of alert records, with probabilities
     #[command(after_help = CLASSIFY_HELP)]
     Classify(ClassifyArgs),
@@ -123,7 +139,7 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
 }
 
-/// Input files, shared by `score`, `forecast` and `capacity`.
+/// Input files, shared by `score`, `forecast`, `capacity` and `changes`.
 #[derive(Debug, Args)]
 pub struct InputArgs {
     /// Files to read (.csv, .tsv, .parquet, each also with .gz), or directories of them
@@ -272,6 +288,33 @@ pub struct CapacityArgs {
 pub enum CapacityFailOn {
     /// The limit is reached within the horizon, more likely than not, or is reached already.
     Exhaustion,
+}
+
+/// Arguments of `changes`.
+#[derive(Debug, Args)]
+pub struct ChangesArgs {
+    /// Files.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// What is constant between two changes: mean_variance or mean
+    #[arg(long, default_value = "mean_variance", value_name = "COST", value_parser = parse::change_cost)]
+    pub cost: ChangeCost,
+    /// What one more change must gain: auto, or a number above 0 in units of the cost
+    #[arg(long, default_value = "auto", value_name = "PENALTY")]
+    pub penalty: Penalty,
+    /// Fewest points between two changes
+    #[arg(long, default_value = "10", value_name = "POINTS")]
+    pub min_segment: usize,
+    /// `change`: exit with 3 when something changed
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
+    pub fail_on: Option<ChangesFailOn>,
+}
+
+/// What `changes --fail-on` asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChangesFailOn {
+    /// Any change.
+    Change,
 }
 
 /// Arguments of `classify`.

@@ -233,6 +233,7 @@ fn detector(detector: &config::Detector) -> anyhow::Result<DetectorSpec> {
             gates: gates(detector),
             ..detect::Settings::default()
         },
+        disappearance: detector.disappearance,
         lifecycle: lifecycle(step, detector.min_duration),
         sharing: BudgetSharing { scope: detector.false_alarms_scope, weights: detector.business_weight.clone() },
     })

@@ -7,6 +7,7 @@
 mod args;
 mod budget;
 mod capacity;
+mod changes;
 mod check_config;
 mod classify;
 mod compose;
@@ -57,6 +58,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Isolate(args) => isolate::run(&args),
             Command::Forecast(args) => forecast::run(&args),
             Command::Capacity(args) => capacity::run(&args),
+            Command::Changes(args) => changes::run(&args),
             Command::Classify(args) => classify::run(&args),
             Command::Train(args) => train::run(&args),
             Command::Models(args) => models::run(&args),

@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::detect;
-use crate::series::{Calendar, HolidayLike, HumanDuration, Step, Unit};
+use crate::series::{Calendar, ChangeCost, HolidayLike, HumanDuration, Step, Unit};
 
 /// A horizon: steps, or a duration that becomes steps of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,12 @@ pub(super) fn calendar(time_zone: Option<&str>, holidays: &[String]) -> Result<C
     }
     let calendar = Calendar::try_new(time_zone.unwrap_or("UTC"), country, &dates, HolidayLike::default());
     calendar.map_err(|error| error.to_string())
+}
+
+/// What is constant between two changes.
+pub(super) fn change_cost(text: &str) -> Result<ChangeCost, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|_| format!("cost must be one of mean_variance, mean, got `{text}`"))
 }
 
 /// A unit.

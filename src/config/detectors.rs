@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::values::Schedule;
 use crate::detect::{
-    BudgetScope, DeviationSettings, FalseAlarmBudget, Model, RangeSettings, Watch, WeightSettings, WindowSettings,
+    BudgetScope, DeviationSettings, Disappearance, FalseAlarmBudget, Model, RangeSettings, Watch, WeightSettings,
+    WindowSettings,
 };
 use crate::series::{Calendar, HumanDuration, Labels, Unit, WeeklyHours};
 use crate::severity::Severity;
@@ -57,6 +58,9 @@ pub struct Detector {
     /// alarms, so that its boundary is `p*` times the weight. Default: everything weighs 1.
     #[serde(default)]
     pub business_weight: Vec<WeightSettings>,
+    /// What happens when a series stops reporting and nothing explains it: `alert` or `ignore`. Default `alert`.
+    #[serde(default)]
+    pub disappearance: Disappearance,
     /// Labels of the alert besides those of the series.
     #[serde(default)]
     pub labels: Labels,

@@ -153,6 +153,7 @@ impl EntityDetector {
             suppressed: None,
             reasons,
             attribution: if telling { explain::normalised(named()) } else { Vec::new() },
+            changes: Vec::new(),
         }
     }
 

@@ -14,6 +14,7 @@ mod adapt;
 mod boundary;
 mod budget;
 mod circumstances;
+mod change;
 mod combine;
 mod core;
 mod entity;
@@ -32,6 +33,7 @@ mod novelty;
 mod online_forest;
 mod opening;
 mod peers;
+mod presence;
 mod residual;
 mod ridge;
 mod seasonal;
@@ -45,6 +47,7 @@ mod types;
 mod window;
 
 pub use budget::{BudgetFigures, TUNING_SPAN_SECS, WeightSettings, Within, poisson_interval, retune, team_share};
+pub use change::{ChangeMonitor, changes_of};
 pub use entity::{EntityDetector, MOST_METRICS, score_entity, score_entity_until};
 pub use error::DetectError;
 pub use gates::{Circumstances, DeviationSettings, GateError, GateSettings, RangeSettings, WindowSettings};
@@ -55,9 +58,10 @@ pub use isolation_forest::{
 pub use online_forest::{OnlineForest, OnlineForestParams, OnlineParamsError, SeriesForest};
 pub use opening::Prior;
 pub use peers::{PeerVerdict, peer_outliers};
+pub use presence::{Absence, AbsenceScope, Announced, Excuse, Reporting, RollCall, Sighting, call_the_roll};
 pub use series_detector::{SeriesDetector, score_series, score_series_until};
 pub use settings::{ForestSettings, Season, SeasonError, Settings};
 pub use types::{
-    Attribution, BudgetError, BudgetScope, Direction, FalseAlarmBudget, Model, ModelError, Period, PointScore, Reason,
-    Scores, Suppression, Watch, score_of,
+    Attribution, BudgetError, BudgetScope, Change, ChangeKind, Direction, Disappearance, FalseAlarmBudget, Model,
+    ModelError, Period, PointScore, Reason, Scores, Suppression, Watch, score_of,
 };

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Boundary;
+use super::change::{Change, ChangeMonitor};
 use super::combine::{Calibration, Subject};
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
@@ -18,7 +19,7 @@ use crate::series::Step;
 const HALF_LIFE: f64 = 20.0;
 const SHARE: f64 = 0.9;
 /// Version of the snapshot; another one is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// A streaming detector for one series of a regular step.
 ///
 /// Causal: a score depends on the points up to its own. The state is bounded: about a week of values (at most 24,000), a
@@ -32,6 +33,7 @@ pub(super) struct FullDetector {
     pub(super) step: Step,
     pub(super) core: Core,
     judge: Judge,
+    monitor: ChangeMonitor,
     pub(super) boundary: Boundary,
     /// Judges in place of this one, and learns nothing, while this one must not see the values.
     pub(super) aside: Option<Box<Self>>,
@@ -48,7 +50,8 @@ struct Snapshot {
     #[serde(default)]
     boundary: Boundary,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    aside: Option<Box<SeriesDetector>>,
+    aside: Option<Box<FullDetector>>,
+    monitor: ChangeMonitor,
 }
 
 /// What turns evidence into a decision, for series and entities alike.
@@ -62,8 +65,16 @@ pub(super) struct Judge {
 impl FullDetector {
     /// A detector that has seen nothing yet.
     pub(super) fn new(step: Step, settings: &Settings) -> Self {
-        let (core, judge) = (Core::new(step, settings), Judge::new(step, Subject::Series));
-        Self { settings: settings.clone(), step, core, judge, boundary: Boundary::default(), aside: None }
+        let (day, week) = settings.season.points(step);
+        Self {
+            settings: settings.clone(),
+            step,
+            core: Core::new(step, settings),
+            judge: Judge::new(step, Subject::Series),
+            monitor: ChangeMonitor::new(step, settings.false_alarms.p_star(step), day.or(week)),
+            boundary: Boundary::default(),
+            aside: None,
+        }
     }
 
     /// Judges the point at `at`, then learns it, whatever the circumstances.
@@ -80,12 +91,18 @@ impl FullDetector {
         let p_value = if unwanted { 1.0 } else { p_value };
         let score = score_of(p_value, p_star);
         let telling = counts && score >= explain::TELLING;
-        let reasons = match (imputed, evidence.warming_up) {
+        let changes = self.changes(at, &evidence, counts && !evidence.warming_up);
+        let mut reasons = match (imputed, evidence.warming_up) {
             (true, _) => vec![Reason::Missing],
             (false, true) => explain::warm_up(&evidence, telling),
             _ if telling => explain::reasons(&evidence, direction),
             _ => Vec::new(),
         };
+        for reason in changes.iter().filter_map(Change::reason) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
         PointScore {
             at,
             value: evidence.value,
@@ -101,6 +118,7 @@ impl FullDetector {
             suppressed: None,
             reasons,
             attribution: if telling { self.attribution(&evidence) } else { Vec::new() },
+            changes,
         }
     }
 
@@ -139,6 +157,18 @@ impl FullDetector {
     /// 0.8 after 1,000.
     pub(super) fn confidence(&self) -> f64 {
         confidence(self.core.learned())
+    }
+
+    /// Lasting changes that this point makes certain, on the watched side.
+    fn changes(&mut self, at: Timestamp, evidence: &Evidence, counts: bool) -> Vec<Change> {
+        let value = if counts { evidence.value } else { f64::NAN };
+        let mut changes = self.monitor.push(at, value, evidence.expected, evidence.scale);
+        changes.retain(|change| match self.settings.direction {
+            Watch::Both => true,
+            Watch::Above => change.after >= change.before,
+            Watch::Below => change.after <= change.before,
+        });
+        changes
     }
 
     fn attribution(&self, evidence: &Evidence) -> Vec<Attribution> {
@@ -198,8 +228,8 @@ pub(super) fn confidence(learned: u64) -> f64 {
 
 impl From<FullDetector> for Snapshot {
     fn from(detector: FullDetector) -> Self {
-        let FullDetector { settings, step, core, judge, boundary, aside } = detector;
-        Self { format: FORMAT, settings, step, core, judge, boundary, aside }
+        let FullDetector { settings, step, core, judge, monitor, boundary, aside } = detector;
+        Self { format: FORMAT, settings, step, core, judge, monitor, boundary, aside }
     }
 }
 
@@ -207,14 +237,17 @@ impl TryFrom<Snapshot> for FullDetector {
     type Error = DetectError;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
-        let Snapshot { format, settings, step, mut core, judge, boundary, aside } = snapshot;
+        let Snapshot { format, settings, step, mut core, judge, monitor, boundary, aside } = snapshot;
         if format != FORMAT {
             return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
+        }
+        if !monitor.is_sound() {
+            return Err(DetectError::Snapshot("its monitor of changes is out of range".to_owned()));
         }
         if !judge.is_sound() {
             return Err(DetectError::Snapshot("its calibration is out of range".to_owned()));
         }
         core.restore().map_err(|what| DetectError::Snapshot(what.to_owned()))?;
-        Ok(Self { settings, step, core, judge, boundary, aside })
+        Ok(Self { settings, step, core, judge, monitor, boundary, aside })
     }
 }

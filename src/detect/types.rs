@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use super::change::{Change, ChangeKind};
 use crate::series::{Step, Unit};
 
 /// Largest probability that a boundary may have: with long steps even a generous budget judges one point in a hundred.
@@ -127,6 +128,8 @@ pub struct PointScore {
     pub reasons: Vec<Reason>,
     /// Shares of features or metrics, largest first; empty for ordinary points.
     pub attribution: Vec<Attribution>,
+    /// Lasting changes that have become certain with this point; mostly none.
+    pub changes: Vec<Change>,
 }
 
 /// The judgements of a whole series or entity.
@@ -314,6 +317,17 @@ pub enum Model {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("model must be `full` or `light`, got `{0}`")]
 pub struct ModelError(pub String);
+
+/// What happens when a series stops reporting and nothing explains it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disappearance {
+    /// An alert, with the reason `disappeared`; none for pods that were scaled down, replaced or announced.
+    #[default]
+    Alert,
+    /// Nothing; what fires for it is over.
+    Ignore,
+}
 
 impl Default for FalseAlarmBudget {
     fn default() -> Self {

@@ -23,6 +23,11 @@ impl Group {
         self.metrics.iter().map(named).collect()
     }
 
+    /// Time of the last sample.
+    pub(super) fn last_ms(&self) -> Option<i64> {
+        self.metrics.iter().flat_map(|samples| &samples.points).map(|sample| sample.time_ms).max()
+    }
+
     /// Where the metric of this name is: its whole name goes before its metric name.
     pub(super) fn index_of(&self, metric: &str) -> Option<usize> {
         let whole = self.metrics.iter().position(|samples| samples.name == metric);

@@ -1,13 +1,15 @@
 //! What is remembered, as `http` lists it, and what people tell: verdicts, events, replays.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{App, EngineError, compute};
+use super::{App, EngineError, Tracked, compute};
 use crate::alert::{Alert, Origin};
+use crate::detect::Change;
 use crate::incident::{self, Incident};
-use crate::series::Fingerprint;
+use crate::series::{Fingerprint, Unit};
 pub use crate::store::{
     AlertFilter, AnomalyRecord, CapacityRecord, ChangeEvent, ChangeKind, Cursor, DeadLetter, ForecastFilter,
     ForecastRecord, ModelManifest, OutboxDepth, RecommendationRecord, Revision, Verdict, VerdictRecord,
@@ -26,7 +28,35 @@ pub struct IncidentView {
     pub alerts: Vec<Alert>,
 }
 
+/// A lasting change of a followed series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FollowedChange {
+    /// Name of the series.
+    pub series: String,
+    /// Unit of its values.
+    pub unit: Unit,
+    /// The change.
+    pub change: Change,
+}
+
 impl App {
+    /// The lasting changes of what `detector` follows, latest first, the last 50 of each series.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`].
+    pub async fn followed_changes(&self, detector: &str) -> Result<Vec<FollowedChange>, EngineError> {
+        let watch = self.watch(detector)?.lock().await;
+        let of = |one: &Arc<Tracked>| {
+            let (series, unit) = (one.name.clone(), one.unit);
+            let changes: Vec<Change> = one.changes.iter().copied().collect();
+            changes.into_iter().map(move |change| FollowedChange { series: series.clone(), unit, change })
+        };
+        let mut all: Vec<FollowedChange> = watch.tracked.values().flat_map(of).collect();
+        drop(watch);
+        all.sort_by(|a, b| b.change.detected_at.cmp(&a.change.detected_at).then_with(|| a.series.cmp(&b.series)));
+        Ok(all)
+    }
+
     /// The alerts that `filter` asks for, latest first.
     ///
     /// # Errors

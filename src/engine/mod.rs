@@ -6,6 +6,7 @@
 //!
 //! Every use case reads *gather (async) → compute (pure, on the CPU pool) → act (async)*.
 
+mod absences;
 mod app;
 mod batch;
 mod budget;
@@ -30,6 +31,8 @@ pub mod requests;
 mod retrain;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod scenarios_of_absence;
 mod schedule;
 mod settings;
 mod stateless;
@@ -55,6 +58,6 @@ pub use settings::{
     BudgetSharing, CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route,
     Settings, TeamBudget, WorkloadTemplate,
 };
-pub use stateless::{capacity_body, plan_capacity, score_prepared};
+pub use stateless::{SeriesChanges, capacity_body, changes_prepared, plan_capacity, score_prepared};
 pub use tracked::{ChartPoint, Tracked};
 pub use watch::Round;

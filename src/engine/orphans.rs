@@ -57,6 +57,7 @@ impl App {
             let Ok(watch) = self.watch(&spec.name) else { continue };
             let watch = watch.lock().await;
             upheld.extend(watch.tracked.values().filter_map(|one| one.firing()).map(|alert| alert.fingerprint));
+            upheld.extend(watch.absent.iter().map(|one| one.alert.fingerprint));
             if watch.last_round.is_none() {
                 silent.insert(spec.name.clone());
             }

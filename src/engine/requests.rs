@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::stateless::{plan_capacity, score_prepared};
+use super::stateless::{SeriesChanges, changes_prepared, plan_capacity, score_prepared};
 use super::{App, EngineError, compute};
 use crate::capacity::{self, Limit, Plan};
 use crate::detect::{self, Scores};
@@ -18,7 +18,7 @@ pub use crate::detect::{
     DeviationSettings, FalseAlarmBudget, GateSettings, Model, RangeSettings, Season, Watch, WindowSettings,
 };
 use crate::forecast::{self, Forecast, ModelChoice, Request};
-use crate::series::{self, Calendar, HumanDuration, Labels, Samples, Series, Step};
+use crate::series::{self, Calendar, ChangePointSettings, HumanDuration, Labels, Samples, Series, Step};
 use crate::severity::{AlertFacts, Assessment, Severity};
 use crate::source::file::{Prepared, SampleGroup};
 use crate::source::webhook::Notification;
@@ -145,6 +145,19 @@ impl App {
             let scores = score_prepared(&prepared, None, &settings)?;
             Ok(Judged { step: prepared.entity.step(), scores, dropped: prepared.dropped })
         };
+        each(self.lanes(), brought, work).await
+    }
+
+    /// Lasting changes of every metric of every series.
+    ///
+    /// # Errors
+    /// [`EngineError::Panicked`]; what is wrong with one series, or with the settings, stands in its own result.
+    pub async fn changes_brought(
+        &self,
+        brought: Vec<Brought>,
+        settings: ChangePointSettings,
+    ) -> Result<Each<Vec<SeriesChanges>>, EngineError> {
+        let work = move |_: usize, prepared: Prepared| changes_prepared(&prepared, &settings);
         each(self.lanes(), brought, work).await
     }
 

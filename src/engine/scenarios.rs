@@ -110,6 +110,7 @@ pub(super) fn spec() -> DetectorSpec {
         annotations: BTreeMap::new(),
         severity: None,
         detect: detect::Settings::default(),
+        disappearance: detect::Disappearance::Ignore,
         lifecycle: alert::lifecycle::Settings { min_confidence: 0.0, ..alert::lifecycle::Settings::default() },
         sharing: BudgetSharing::default(),
     }

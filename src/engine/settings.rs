@@ -62,6 +62,8 @@ pub struct DetectorSpec {
     pub severity: Option<Severity>,
     /// Detection.
     pub detect: detect::Settings,
+    /// What happens when a series stops reporting.
+    pub disappearance: detect::Disappearance,
     /// When an alert fires and resolves.
     pub lifecycle: alert::lifecycle::Settings,
     /// How its budget of false alarms is shared out.

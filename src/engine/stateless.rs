@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::EngineError;
 use crate::capacity::{self, Exhaustion, Limit, Plan, Recommendation};
-use crate::detect::{self, Scores};
+use crate::detect::{self, Change, Scores};
 use crate::forecast::{self, ModelChoice, Request};
-use crate::series::Series;
+use crate::series::{ChangePointSettings, Series, Unit};
 use crate::source::file::Prepared;
 
 /// Scores one series or one entity, causally; learning stops at `until`.
@@ -23,6 +23,35 @@ pub fn score_prepared(
         _ => detect::score_entity_until(&prepared.entity, until, settings)?,
     };
     Ok(scores)
+}
+
+/// A metric with its lasting changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesChanges {
+    /// Its name.
+    pub name: String,
+    /// Unit of its values.
+    pub unit: Unit,
+    /// In order of time.
+    pub changes: Vec<Change>,
+}
+
+/// Lasting changes of every metric, looked at as a whole.
+///
+/// # Errors
+/// [`EngineError::Invalid`] when the settings are out of range.
+pub fn changes_prepared(
+    prepared: &Prepared,
+    settings: &ChangePointSettings,
+) -> Result<Vec<SeriesChanges>, EngineError> {
+    let several = prepared.entity.metrics().len() > 1;
+    let one = |series: &Series| {
+        let name =
+            if several { format!("{}/{}", prepared.entity.name(), series.name()) } else { series.name().to_owned() };
+        let changes = detect::changes_of(series, settings).map_err(|error| EngineError::Invalid(error.to_string()))?;
+        Ok(SeriesChanges { name, unit: series.unit(), changes })
+    };
+    prepared.entity.metrics().iter().map(one).collect()
 }
 
 /// Plans one limited resource with the forecaster of this crate.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::alert::lifecycle::{Lifecycle, Transition};
 use crate::alert::{Alert, Identity, Origin};
 use crate::detect::{
-    self, Circumstances, DetectError, EntityDetector, PointScore, Prior, Reason, SeriesDetector, Suppression,
+    self, Change, Circumstances, DetectError, EntityDetector, PointScore, Prior, Reason, Reporting, SeriesDetector,
+    Suppression,
 };
 use crate::series::{Grid, Labels, SeriesError, Step, Unit};
 use crate::store::RecordedEvent;
@@ -17,9 +18,13 @@ use super::budget::is_fresh;
 use super::changes::Bearing;
 pub(super) use super::groups::{Group, group, metric_name};
 use super::settings::DetectorSpec;
+use super::watch::grace_ms;
 
 /// Points kept for plots and context.
 pub(super) const CHART_POINTS: usize = 2_016;
+
+/// Lasting changes kept of a series.
+const MOST_CHANGES: usize = 50;
 
 /// Annotation of an alert that ended otherwise than by ordinary values.
 pub(super) const RESOLVED_BECAUSE: &str = "resolved_because";
@@ -71,6 +76,12 @@ pub struct Tracked {
     /// Recent points, oldest first.
     #[serde(skip)]
     pub recent: VecDeque<ChartPoint>,
+    /// When it has reported.
+    #[serde(default)]
+    pub(super) reporting: Reporting,
+    /// Lasting changes, oldest first, the last 50.
+    #[serde(default)]
+    pub changes: VecDeque<Change>,
     last_values: Vec<f64>,
     model: Model,
     pub(super) lifecycle: Lifecycle,
@@ -124,6 +135,8 @@ impl Tracked {
             metrics,
             last_at: None,
             recent: VecDeque::new(),
+            reporting: Reporting::default(),
+            changes: VecDeque::new(),
             model,
             lifecycle: Lifecycle::default(),
             alert: None,
@@ -158,11 +171,12 @@ impl Tracked {
             if changes.changes_level(before, at) {
                 self.expect_change();
             }
-            let point = self.judge(at, &grids, changes.circumstances(at));
+            let point = self.judge(at, &grids, spec.step, changes.circumstances(at));
             self.follow(&point, spec, changes, now, &mut happened);
             self.last_at = Some(at);
             time_ms = time_ms.saturating_add(step_ms);
         }
+        self.reporting.witness(end.as_millisecond(), grace_ms(spec.step));
         Ok(happened)
     }
 
@@ -267,7 +281,7 @@ impl Tracked {
             .collect()
     }
 
-    fn judge(&mut self, at: Timestamp, grids: &[Option<Grid>], now: Circumstances) -> PointScore {
+    fn judge(&mut self, at: Timestamp, grids: &[Option<Grid>], step: Step, now: Circumstances) -> PointScore {
         let mut imputed = vec![false; grids.len()];
         for ((grid, last), missing) in grids.iter().zip(&mut self.last_values).zip(&mut imputed) {
             let value = grid.as_ref().and_then(|grid| {
@@ -278,6 +292,9 @@ impl Tracked {
                 Some(value) => *last = value,
                 None => *missing = true,
             }
+        }
+        if imputed.contains(&false) {
+            self.reporting.saw(at.as_millisecond(), step);
         }
         match &mut self.model {
             Model::Series(detector) => detector.push_during(at, self.last_values[0], imputed[0], now),
@@ -357,6 +374,9 @@ impl Tracked {
     }
 
     fn remember(&mut self, point: &PointScore) {
+        self.changes.extend(&point.changes);
+        let surplus = self.changes.len().saturating_sub(MOST_CHANGES);
+        self.changes.drain(..surplus);
         if self.recent.len() >= CHART_POINTS {
             self.recent.pop_front();
         }

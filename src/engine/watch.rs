@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::absences::Absent;
 use super::budget::{Boundaries, Ledger, sum_of_weights};
 use super::changes::{Changes, LATEST};
 use super::settings::DetectorSpec;
@@ -35,6 +36,8 @@ pub(super) struct Watch {
     pub(super) tracked: BTreeMap<Fingerprint, Arc<Tracked>>,
     pub(super) last_round: Option<Timestamp>,
     pub(super) last_error: Option<String>,
+    /// What has stopped reporting, with the alerts that say so.
+    pub(super) absent: Vec<Absent>,
     /// When the whole history was last fetched and judged.
     history_at: Option<Timestamp>,
     pub(super) ledger: Ledger,
@@ -66,6 +69,8 @@ pub struct Round {
     pub failed: usize,
     /// Why the first of them could not.
     pub first_failure: Option<String>,
+    /// Every series is silent: what that looks like.
+    pub silence: Option<String>,
 }
 
 /// A series and what to judge of it.
@@ -85,10 +90,11 @@ impl App {
         match &outcome {
             Ok(round) => {
                 watch.last_round = Some(now);
-                watch.last_error = round
+                let failure = round
                     .first_failure
                     .as_ref()
                     .map(|first| format!("{} series cannot be judged, the first because of: {first}", round.failed));
+                watch.last_error = failure.or_else(|| round.silence.clone());
             }
             Err(error) => watch.last_error = Some(error.to_string()),
         }
@@ -104,6 +110,7 @@ impl App {
         let Some(range) = next_range(&known, spec, now) else { return Ok(Round::default()) };
         let (groups, whole) = self.new_groups(spec, &known, range, (history_at, now)).await?;
         let setting = Arc::new(self.setting(spec, &groups, &known, range, now).await?);
+        self.welcome_back(spec, &known, &groups, now).await?;
         let present: BTreeSet<Fingerprint> = groups.iter().map(|group| group.labels.fingerprint()).collect();
         let mut work: Vec<Work> = groups
             .into_iter()
@@ -127,6 +134,7 @@ impl App {
             }
         }
         self.let_go(spec, &present, range.end, now).await?;
+        round.silence = self.note_absences(spec, range.end, now).await?;
         if whole {
             self.watch(&spec.name)?.lock().await.history_at = Some(now);
         }

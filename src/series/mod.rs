@@ -9,6 +9,7 @@
 mod aggregate;
 mod align;
 mod calendar;
+mod changepoint;
 mod duration;
 mod entity;
 mod grid;
@@ -27,6 +28,10 @@ mod values;
 pub use aggregate::{Aggregate, AggregateError};
 pub use align::align;
 pub use calendar::{Calendar, CalendarError, DayClass, HolidayLike, Phase};
+pub use changepoint::{
+    ChangeCost, ChangePoint, ChangePointError, ChangePointKind, ChangePointSettings, Penalty, PenaltyError, Segment,
+    change_points, segment_starts,
+};
 pub use duration::{DurationError, HumanDuration};
 pub use entity::Entity;
 pub use grid::{Grid, MAX_MAGNITUDE, clamp_magnitude};

@@ -164,6 +164,7 @@ impl Body {
             suppressed: self.suppressed,
             reasons: self.reasons,
             attribution: self.attribution,
+            changes: Vec::new(),
         }
     }
 }

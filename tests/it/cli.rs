@@ -184,6 +184,34 @@ fn json_lines(text: &str) -> Vec<Value> {
 // ---------------------------------------------------------------------------------------------- help
 
 #[test]
+fn changes_are_lines_of_json() {
+    let values = |i: usize| if i < 120 { 10.0 } else { 14.0 } + (i as f64 * 2.4).sin();
+    let rows = |name: &str, shift: bool| -> String {
+        let at = |i: usize| Timestamp::from_second(1_767_225_600 + HOUR * i as i64).expect("a time");
+        let row = |i: usize| format!("{name},{},{}\n", at(i), if shift { values(i) } else { values(i % 100) });
+        (0..240).map(row).collect()
+    };
+    let table = format!("series,timestamp,value\n{}{}", rows("moved", true), rows("stayed", false));
+    let dir = directory(&[("many.csv", table)]);
+    let text = good(dir.path(), &["changes", "many.csv"]);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    let keys: Vec<&str> = text.split('"').skip(1).step_by(2).filter(|part| !part.contains(' ')).collect();
+    assert!(keys.starts_with(&["series", "moved", "at"]), "{text}");
+    assert_eq!((&lines[0]["series"], &lines[0]["kind"]), (&"moved".into(), &"level_shift".into()));
+    assert_eq!(lines[0]["at"], "2026-01-06T00:00:00Z");
+    let sentence = lines[0]["sentence"].as_str().expect("a sentence");
+    assert!(sentence.starts_with("the level rose from"), "{sentence}");
+    let ran = run(dir.path(), &["changes", "many.csv", "--fail-on", "change", "--cost", "mean", "-o", "out.json"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{}", ran.stderr);
+    assert_eq!(read(&dir, "out.json").lines().count(), 1);
+    assert_eq!(good(dir.path(), &["changes", "many.csv", "--penalty", "100000"]), "");
+    refused(dir.path(), &["changes", "many.csv", "--penalty", "0"], 2, &["above 0", "`0`"]);
+    refused(dir.path(), &["changes", "many.csv", "--cost", "median"], 2, &["mean_variance", "`median`"]);
+    refused(dir.path(), &["changes", "many.csv", "--min-segment", "1"], 2, &["2 to 100000", "got 1"]);
+}
+
+#[test]
 fn help_can_be_read_aloud() {
     let dir = directory(&[]);
     let commands: &[&[&str]] = &[
@@ -194,6 +222,7 @@ fn help_can_be_read_aloud() {
         &["isolate"],
         &["forecast"],
         &["capacity"],
+        &["changes"],
         &["classify"],
         &["train"],
         &["models"],

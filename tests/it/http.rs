@@ -132,6 +132,7 @@ fn noon() -> Timestamp {
 fn settings() -> Settings {
     Settings {
         detectors: vec![DetectorSpec {
+            disappearance: tidewatch::detect::Disappearance::Alert,
             name: "api-latency".to_owned(),
             source: "prod".to_owned(),
             query: "latency_seconds".to_owned(),
@@ -237,6 +238,29 @@ fn hours() -> Vec<f64> {
 
 fn hourly(id: &str, values: &[f64]) -> Value {
     json!({"id": id, "start": "2026-03-01T00:00:00Z", "step": "1h", "values": values})
+}
+
+#[tokio::test]
+async fn changes_of_the_callers_series_are_found_and_those_of_detectors_listed() {
+    let service = Service::new().await;
+    let shifted: Vec<f64> =
+        (0..240_u32).map(|i| if i < 120 { 10.0 } else { 14.0 } + (f64::from(i) * 2.4).sin()).collect();
+    let body = json!({"series": [hourly("moved", &shifted), hourly("still", &[3.0; 50])]});
+    let found = service.post_json("/api/v1/changes", &body).await.good();
+    let change = &found["series"][0]["metrics"][0]["changes"][0];
+    assert_eq!((&change["kind"], &change["at"]), (&json!("level_shift"), &json!("2026-03-06T00:00:00Z")), "{found}");
+    assert!(change["sentence"].as_str().is_some_and(|text| text.starts_with("the level rose from")), "{change}");
+    assert_eq!(found["series"][1]["metrics"][0]["changes"], json!([]));
+    let wrong = json!({"series": [hourly("moved", &shifted)], "options": {"min_segment": 1}});
+    let refusal = service.post_json("/api/v1/changes", &wrong).await;
+    assert_eq!(refusal.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let wrong = json!({"series": [hourly("moved", &shifted)], "options": {"penalty": 0}});
+    let refusal = service.post_json("/api/v1/changes", &wrong).await;
+    assert_eq!(refusal.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let name = service.get("/api/v1/detectors").await.good()["detectors"][0]["name"].as_str().expect("one").to_owned();
+    let listed = service.get(&format!("/api/v1/detectors/{name}/changes")).await.good();
+    assert!(listed["changes"].is_array(), "{listed}");
+    assert_eq!(service.get("/api/v1/detectors/nobody/changes").await.status, StatusCode::NOT_FOUND);
 }
 
 // --- judging the caller's own data ---------------------------------------------------------------------------------
@@ -865,6 +889,7 @@ fn point(at: Timestamp) -> PointScore {
         suppressed: None,
         reasons: vec![Reason::AboveExpected, Reason::SuddenChange],
         attribution: vec![Attribution { feature: "residual".to_owned(), share: 1.0 }],
+        changes: Vec::new(),
     }
 }
 

@@ -3,6 +3,8 @@
 mod architecture;
 mod browser;
 mod capacity;
+mod changepoint;
+mod changes;
 mod cli;
 mod config;
 mod demo;

@@ -688,6 +688,7 @@ fn point(at: Timestamp, value: f64) -> PointScore {
         suppressed: None,
         reasons: vec![Reason::AboveExpected, Reason::LevelShift],
         attribution: vec![Attribution { feature: "residual".to_owned(), share: 1.0 }],
+        changes: Vec::new(),
     }
 }
 

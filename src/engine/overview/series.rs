@@ -6,6 +6,7 @@ use super::super::tracked::{group, metric_name};
 use super::super::{App, EngineError, SeriesSummary, Tracked, compute};
 use super::alerts::alert_identity;
 use crate::alert::Alert;
+use crate::detect::Change;
 use crate::series::{Fingerprint, Grid, HumanDuration, Samples, Series, Step};
 use crate::store::AlertFilter;
 
@@ -29,6 +30,8 @@ pub struct SeriesView {
     pub confidence: f64,
     /// Times that its alert fired, newest first.
     pub alerts: Vec<Alert>,
+    /// Lasting changes, newest first.
+    pub changes: Vec<Change>,
 }
 
 impl App {
@@ -46,15 +49,17 @@ impl App {
         let spec = self.settings().detectors.iter().find(|spec| spec.name == detector);
         let missing = || EngineError::NotFound(format!("the detector `{detector}` follows no series {fingerprint}"));
         let spec = spec.ok_or_else(missing)?;
-        let (summary, confidence) = {
+        let (summary, confidence, changes) = {
             let watch = watch.lock().await;
             let tracked = watch.tracked.get(&fingerprint).ok_or_else(missing)?;
-            (summary_of(detector, tracked, points), tracked.confidence())
+            let changes: Vec<Change> = tracked.changes.iter().rev().copied().collect();
+            (summary_of(detector, tracked, points), tracked.confidence(), changes)
         };
         let identity = alert_identity(detector, &spec.labels, &summary.labels);
         let filter = AlertFilter { fingerprint: Some(identity), limit: MOST_EPISODES, ..AlertFilter::default() };
         Ok(SeriesView {
             alerts: self.store().alerts(&filter).await?,
+            changes,
             summary,
             fingerprint,
             query: spec.query.clone(),

@@ -18,6 +18,9 @@ const MOST: usize = 500;
 /// Recent points of a line in the list.
 const SPARK: usize = 96;
 
+/// Most changes on the page of a series.
+const MOST_CHANGES: usize = 20;
+
 /// What narrows the list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -132,6 +135,12 @@ fn render(view: &SeriesView, metrics: &[Series]) -> Markup {
             h2 id="alerts" { "Its alerts" }
             @if view.alerts.is_empty() { p.empty { "It has never fired, as far as is kept." } }
             @else { (alert_list::table("Times that it fired, newest first", &view.alerts, alert_list::MOST, "")) }
+        }
+        @if !view.changes.is_empty() {
+            section aria-labelledby="changes" {
+                h2 id="changes" { "What changed" }
+                ul { @for change in view.changes.iter().take(MOST_CHANGES) { li { (change.sentence(summary.unit)) } } }
+            }
         }
         section aria-labelledby="labels" { h2 id="labels" { "Labels" } (super::alert::pairs("Labels of the series", summary.labels.iter())) }
     };

@@ -6,6 +6,7 @@ mod answer;
 mod brought;
 mod budget;
 mod capacity;
+mod changes;
 mod classify;
 mod detectors;
 mod enrich;
@@ -27,6 +28,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .merge(score::router())
         .merge(forecast::router())
         .merge(capacity::router())
+        .merge(changes::router())
         .merge(classify::router())
         .merge(enrich::router())
         .merge(alerts::router())

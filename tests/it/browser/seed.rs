@@ -137,6 +137,7 @@ pub(crate) fn nothing() -> Settings {
 
 pub(crate) fn detector(name: &str, query: &str, history: &str, entity_by: &[&str]) -> DetectorSpec {
     DetectorSpec {
+        disappearance: tidewatch::detect::Disappearance::Alert,
         name: name.to_owned(),
         source: "files".to_owned(),
         query: query.to_owned(),
