@@ -6,6 +6,7 @@ use super::excess::Excess;
 use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
 use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
 use super::novelty::Novelty;
+use super::reseason::Reseason;
 use super::residual::ResidualTail;
 use super::ridge::Ridge;
 use super::seasonal::Seasonal;
@@ -85,6 +86,10 @@ pub(super) struct Evidence {
     /// Change from the point before over the scale of changes.
     pub(super) jump: f64,
     pub(super) warming_up: bool,
+    /// Whether a season was expected, and not only a level.
+    pub(super) in_season: bool,
+    /// Scale of the residual in the metric's own frame.
+    pub(super) inner_scale: f64,
 }
 
 /// The learned state.
@@ -93,6 +98,8 @@ pub(super) struct Core {
     frame: Frame,
     recent: Recent,
     seasonal: Seasonal,
+    #[serde(default)]
+    reseason: Reseason,
     ridge: Ridge,
     ridge_errors: Rolling,
     shape: Shape,
@@ -147,6 +154,7 @@ impl Core {
             frame: Frame::default(),
             recent: Recent::new(held),
             seasonal: Seasonal::new(day, week, held),
+            reseason: Reseason::new(step, settings.season),
             ridge: Ridge::new(day, week, held),
             ridge_errors: Rolling::new(scale_window),
             shape: Shape::new(),
@@ -199,6 +207,8 @@ impl Core {
             behaviour: self.features.behaviour(),
             jump: before.map_or(0.0, |b| (value - b) / step_scale),
             warming_up,
+            in_season: expected.is_seasonal(),
+            inner_scale: expected.scale,
         };
         self.seasonal.follow(expected, value, learn);
         self.seen += 1;
@@ -297,6 +307,9 @@ impl Core {
 
     fn rebuild(&mut self) {
         let age = self.learned;
+        if let Some(seasonal) = self.reseason.at(age, &self.recent) {
+            self.seasonal = seasonal;
+        }
         if WIDTH_AGES.contains(&age) {
             self.shape.choose_width(&self.recent);
             self.features.set_long(self.shape.width(), &self.recent);

@@ -9,6 +9,7 @@
 //! the one-step prediction, and the shape of the newest window. Each part's raw score becomes an excess over its own past;
 //! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value.
 
+mod choose;
 mod combine;
 mod core;
 mod entity;
@@ -20,8 +21,10 @@ mod features;
 mod isolation_forest;
 mod joint;
 mod linear;
+mod narrate;
 mod novelty;
 mod peers;
+mod reseason;
 mod residual;
 mod ridge;
 mod seasonal;
@@ -32,6 +35,7 @@ mod trail;
 mod types;
 mod window;
 
+pub use choose::{Because, Choice, choose};
 pub use entity::{EntityDetector, MOST_METRICS, score_entity, score_entity_until};
 pub use error::DetectError;
 pub use isolation_forest::{
