@@ -9,6 +9,9 @@ const SECS_PER_DAY: f64 = 86_400.0;
 const FULL: f64 = 4_750.0;
 /// Days before the season is looked at for the first and for the last time.
 const LOOKS: [f64; 2] = [3.0, 14.0];
+/// Strength and gain from which on a season of another length takes the place of the day.
+const STRONG: f64 = 0.5;
+const GAINFUL: f64 = 0.3;
 /// A season that differs less from a day or a week is one.
 const ALIKE: f64 = 0.02;
 
@@ -146,7 +149,7 @@ pub(super) fn measured(
     from_cycles(&seasons(values, step), step, usual)
 }
 
-/// A season shorter than a week that is no day takes the place of the day; the week stays.
+/// A strong season shorter than a week that is no day takes the place of the day, when the day is none; the week stays.
 fn from_cycles(cycles: &[Cycle], step: Step, usual: (Option<usize>, Option<usize>)) -> (Option<usize>, Option<usize>) {
     let Some(day) = usual.0 else { return usual };
     let near = |points: usize, of: usize| (points as f64 / of as f64 - 1.0).abs() < ALIKE;
@@ -154,7 +157,10 @@ fn from_cycles(cycles: &[Cycle], step: Step, usual: (Option<usize>, Option<usize
     if cycles.iter().any(|cycle| near(cycle.points, day)) {
         return usual;
     }
-    let other = cycles.iter().filter(|cycle| cycle.points < week && !near(cycle.points, week));
+    let other = cycles.iter().filter(|cycle| {
+        let strong = cycle.strength >= STRONG && cycle.gain >= GAINFUL;
+        strong && cycle.points < week && !near(cycle.points, week)
+    });
     other.min_by(|a, b| a.error.total_cmp(&b.error)).map_or(usual, |best| (Some(best.points), usual.1))
 }
 

@@ -41,7 +41,7 @@ const MOST_CYCLES: f64 = 0.6;
 /// A season that adds to a shorter one, or replaces the day, must have an error lower by this factor.
 const BETTER: f64 = 0.93;
 /// Strength that a season must have.
-const LEAST_STRENGTH: f64 = 0.05;
+const LEAST_STRENGTH: f64 = 0.1;
 /// Rounding of a season to whole points, as a share of it.
 const ROUNDING: f64 = 0.01;
 /// Peaks of the autocorrelation that are tried, and how high they must be.
