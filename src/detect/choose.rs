@@ -12,6 +12,8 @@ const LOOKS: [f64; 2] = [3.0, 14.0];
 /// Strength and gain from which on a season of another length takes the place of the day.
 const STRONG: f64 = 0.5;
 const GAINFUL: f64 = 0.3;
+/// Times that it must have been seen.
+const SEEN: f64 = 5.0;
 /// A season that differs less from a day or a week is one.
 const ALIKE: f64 = 0.02;
 
@@ -158,7 +160,7 @@ fn from_cycles(cycles: &[Cycle], step: Step, usual: (Option<usize>, Option<usize
         return usual;
     }
     let other = cycles.iter().filter(|cycle| {
-        let strong = cycle.strength >= STRONG && cycle.gain >= GAINFUL;
+        let strong = cycle.strength >= STRONG && cycle.gain >= GAINFUL && cycle.cycles >= SEEN;
         strong && cycle.points < week && !near(cycle.points, week)
     });
     other.min_by(|a, b| a.error.total_cmp(&b.error)).map_or(usual, |best| (Some(best.points), usual.1))

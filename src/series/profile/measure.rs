@@ -1,6 +1,6 @@
 //! From a series to its profile.
 
-use super::super::{Series, Unit};
+use super::super::Series;
 use super::noise::{self, PHASES, Placed, phase_at};
 use super::order::median;
 use super::season::{Cycle, rescaled, seasons};
@@ -124,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::series::Step;
+    use crate::series::{Step, Unit};
 
     fn series(name: &str, step: Step, values: Vec<f64>) -> Series {
         let unit = Unit::from_metric_name(name);
