@@ -11,6 +11,7 @@ mod classify;
 mod compose;
 mod demo;
 mod exit;
+mod explain;
 mod files;
 mod forecast;
 mod inputs;
@@ -51,6 +52,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Demo(args) => demo::run(&args, &cli.log),
             Command::Serve(args) => serve::run(&args, &cli.log),
             Command::Score(args) => score::run(&args),
+            Command::Explain(args) => explain::run(&args),
             Command::Forecast(args) => forecast::run(&args),
             Command::Capacity(args) => capacity::run(&args),
             Command::Classify(args) => classify::run(&args),

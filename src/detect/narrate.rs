@@ -27,8 +27,8 @@ impl PointScore {
     /// What happened, in one sentence with units: `checkout latency is 1.84 s, expected 610 ms (480 ms to 790 ms): a short
     /// rise unlike anything before, 3.1 times the boundary; mostly the jump from the point before`.
     ///
-    /// `name` is what people call the series or entity; `metric` of an entity is named by its attribution. Without a value
-    /// it says so. The sentence has no full stop.
+    /// `name` is what people call the series or entity. Of an entity the metric that contributes most is named, whose value
+    /// it is; its unit is `unit`, or what its name promises. Without a value it says so. The sentence has no full stop.
     #[must_use]
     pub fn narrate(&self, name: &str, unit: Unit) -> String {
         if self.imputed || !self.value.is_finite() {
@@ -37,6 +37,12 @@ impl PointScore {
         if self.confidence <= 0.0 || self.reasons.contains(&Reason::WarmingUp) {
             return format!("{name} is {}: {}", unit.format(self.value), Reason::WarmingUp.sentence());
         }
+        let metric = self.attribution.first().map(|first| first.feature.as_str()).filter(|name| feature(name) == *name);
+        let (name, unit) = match (metric, unit) {
+            (Some(metric), Unit::None) => (format!("{name}: {metric}"), Unit::from_metric_name(metric)),
+            (Some(metric), unit) => (format!("{name}: {metric}"), unit),
+            (None, unit) => (name.to_owned(), unit),
+        };
         let range = format!("{} to {}", unit.format(self.lower), unit.format(self.upper));
         let mut text =
             format!("{name} is {}, expected {} ({range})", unit.format(self.value), unit.format(self.expected));
@@ -50,7 +56,7 @@ impl PointScore {
         } else if self.score >= 0.5 {
             text.push_str(&format!(", {} of the boundary", tenths(self.score)));
         }
-        if let Some(first) = self.attribution.first().filter(|first| first.share >= MOST) {
+        if let Some(first) = self.attribution.first().filter(|first| metric.is_none() && first.share >= MOST) {
             text.push_str(&format!("; mostly {}", feature(&first.feature)));
         }
         text
@@ -129,6 +135,14 @@ mod tests {
             PointScore { value: 0.8, direction: Direction::Above, score: 0.7, ..calm },
             "checkout is 800 ms, expected 610 ms (480 ms to 790 ms): a little out of the ordinary, 0.7 of the boundary",
         );
+        let cpu = vec![Attribution { feature: "cpu_cores".to_owned(), share: 0.6 }];
+        check(
+            PointScore { attribution: cpu.clone(), ..point() },
+            "checkout: cpu_cores is 1.84 s, expected 610 ms (480 ms to 790 ms): a short rise unlike anything before, 3.1 \
+             times the boundary",
+        );
+        let entity = PointScore { attribution: cpu, ..point() }.narrate("web-0", Unit::None);
+        assert!(entity.starts_with("web-0: cpu_cores is 1.84 cores, expected 0.61 cores"), "{entity}");
         let extreme = PointScore { value: 1e300, score: 1e4, attribution: Vec::new(), ..point() };
         check(
             extreme,

@@ -14,11 +14,13 @@ mod context;
 mod deliver;
 mod enrich;
 mod error;
+mod explained;
 mod judge;
 pub mod listings;
 mod maintain;
 mod orphans;
 mod overview;
+mod peers;
 mod plan;
 mod publish;
 pub mod requests;
@@ -36,6 +38,7 @@ pub use app::{App, AppParts, SeriesSummary, WatchStatus};
 pub use batch::BatchProgress;
 pub use enrich::Enriched;
 pub use error::{EngineError, ErrorCode};
+pub use explained::{Explanation, MetricExplained, Said, Told, explain_metric, explain_prepared};
 pub use judge::facts_of;
 pub use overview::{
     Advice, AlertList, Configured, DeliveryStatus, FanLines, ForecastCurve, OpenIncident, Overview, Resource,

@@ -154,10 +154,15 @@ async fn anomalies(
     params.finish()?;
     let records = state.app.anomalies(&name, since, limit).await?.into_iter();
     let one = |record: crate::engine::listings::AnomalyRecord| Anomaly {
-        point: ScoredPoint::new(&record.point, true),
+        point: ScoredPoint::new(&record.point, &record.series, unit_of(&record.series), true),
         series: record.series,
     };
     Ok(Json(Anomalies { anomalies: records.map(one).collect() }))
+}
+
+/// The unit that the metric name in front of the labels promises.
+fn unit_of(series: &str) -> Unit {
+    Unit::from_metric_name(series.split('{').next().unwrap_or_default())
 }
 
 /// Series that are followed
