@@ -37,6 +37,7 @@ pub fn annotations_of(alert: &Alert) -> BTreeMap<String, String> {
     out.put_some("deviation", known.how_far());
     out.put_some("direction", known.direction.map(|direction| direction.as_str().to_owned()));
     out.put_some("since", known.since.map(to_the_second));
+    out.put_some("explanation", known.sentence.clone());
     out.put_some("reasons", join(known.reasons.iter().map(|reason| words(reason.as_str())), ", "));
     let contributors = known.attribution.iter().filter(|part| part.share.is_finite()).take(MAX_NAMED);
     out.put_some("contributors", join(contributors.map(|p| format!("{} {}", p.feature, percent(p.share))), ", "));
@@ -195,10 +196,11 @@ fn summary(alert: &Alert) -> Option<String> {
 fn description(alert: &Alert) -> Option<String> {
     let known: &Enrichment = &alert.enrichment;
     let since = known.since.map(|at| format!("unusual since {}", to_the_second(at)));
+    let told = known.sentence.clone();
     let reasons =
         join(known.reasons.iter().map(|reason| words(reason.as_str())), ", ").map(|all| format!("because: {all}"));
     let past = known.history.as_ref().map(history);
-    let sentences = [since, reasons, known.forecast.clone(), past].into_iter().flatten();
+    let sentences = [told, since, reasons, known.forecast.clone(), past].into_iter().flatten();
     join(sentences.map(|text| sentence(&text)), " ")
 }
 
@@ -299,6 +301,7 @@ mod tests {
             direction: Some(Direction::Above),
             since: Some(at("2026-03-01T09:58:00.432Z")),
             reasons: vec![Reason::AboveExpected, Reason::SuddenChange],
+            sentence: None,
             attribution: vec![
                 Attribution { feature: "residual".to_owned(), share: 0.62 },
                 Attribution { feature: "slope".to_owned(), share: 0.004 },
@@ -405,6 +408,18 @@ mod tests {
         let mut alert = alert();
         alert.enrichment = Enrichment { unit: Unit::Ratio, lower, upper, expected, ..Enrichment::default() };
         assert_eq!(expected_range(&alert).as_deref(), text);
+    }
+
+    #[test]
+    fn what_happened_is_an_annotation_of_its_own_and_leads_the_description() {
+        let mut alert = full();
+        alert.enrichment.sentence = Some("checkout is 900 ms, expected 150 ms: a jump".to_owned());
+        let all = annotations_of(&alert);
+        assert_eq!(all["tidewatch_explanation"], "checkout is 900 ms, expected 150 ms: a jump");
+        assert!(
+            all["description"].starts_with("Checkout is 900 ms, expected 150 ms: a jump. Unusual since"),
+            "{all:?}"
+        );
     }
 
     #[test]

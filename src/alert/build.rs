@@ -83,6 +83,7 @@ impl Enrichment {
         self.upper = Some(point.upper);
         self.score = Some(point.score);
         self.direction = Some(point.direction);
+        self.sentence = Some(point.narrate(series, unit));
         self.reasons.clone_from(&point.reasons);
         self.attribution.clone_from(&point.attribution);
     }

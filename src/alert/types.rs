@@ -84,6 +84,8 @@ pub struct Enrichment {
     pub since: Option<Timestamp>,
     /// Why it is unusual.
     pub reasons: Vec<Reason>,
+    /// What happened, in one sentence.
+    pub sentence: Option<String>,
     /// Which features or metrics contribute.
     pub attribution: Vec<Attribution>,
     /// One sentence on what comes next.

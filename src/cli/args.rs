@@ -33,6 +33,15 @@ Examples:
   tidewatch score cpu.csv --false-alarms '1 per week'
   tidewatch score metrics/ -o scores/ --fail-on anomaly";
 
+const EXPLAIN_HELP: &str = "\
+Found: points, gaps, kind, range, seasons, trend, noise. Chosen: what the detector does with it,
+and why. Judged: the newest point and the most unusual moments, in sentences.
+
+Examples:
+  tidewatch explain cpu.csv
+  tidewatch explain metrics/ --format json
+  tidewatch explain 'latency{service=\"api\"}' --url http://127.0.0.1:7878";
+
 const FORECAST_HELP: &str = "\
 Output, one row for each series and step:
   series,timestamp,model,mean,lo-80,hi-80,lo-95,hi-95
@@ -116,6 +125,9 @@ pub enum Command {
     /// Score a table of records without a time order: how easily is each set apart from the others
     #[command(after_help = isolate::HELP)]
     Isolate(isolate::IsolateArgs),
+    /// Say what series are like, what the detector does with them, and what was unusual
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(ExplainArgs),
     /// Forecast files, with intervals
     #[command(after_help = FORECAST_HELP)]
     Forecast(ForecastArgs),
@@ -231,6 +243,42 @@ pub struct ScoreArgs {
 pub enum ScoreFailOn {
     /// Any anomalous point.
     Anomaly,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Files to read (.csv, .tsv, .parquet, each also with .gz) or directories of them; with --url, names or
+    /// fingerprints of followed series
+    #[arg(required = true, value_name = "SERIES|INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Ask the Tidewatch that runs at this address
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// With --url: the detector, where several follow the series
+    #[arg(long, value_name = "NAME")]
+    pub detector: Option<String>,
+    /// Of files with many series: only this one
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub series: Option<String>,
+    /// Time between two points, like `1m`; found in the data when not given
+    #[arg(long, value_name = "DURATION", value_parser = parse::step, conflicts_with = "url")]
+    pub step: Option<Step>,
+    /// text, or json: an object for each series and line
+    #[arg(long, value_enum, default_value = "text", value_name = "FORMAT", hide_possible_values = true)]
+    pub format: ExplainFormat,
+    /// No notes
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How explanations are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// Sentences.
+    Text,
+    /// A JSON object for each series and line.
+    Json,
 }
 
 /// Arguments of `forecast`.

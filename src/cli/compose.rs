@@ -222,6 +222,7 @@ fn detector(detector: &config::Detector) -> anyhow::Result<DetectorSpec> {
         history: detector.history,
         delay: DELAY,
         entity_by: detector.entity_by.clone(),
+        peers_by: detector.peers_by.clone(),
         labels: detector.labels.clone(),
         annotations: detector.annotations.clone(),
         severity: detector.severity,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::config::ConfigError;
 use crate::engine::{EngineError, ErrorCode};
 use crate::source::SourceError;
+use crate::source::service::ServiceError;
 use crate::telemetry::TelemetryError;
 
 /// How a command that did not fail ended.
@@ -58,6 +59,7 @@ pub(super) fn is_bad_input(error: &anyhow::Error) -> bool {
             || cause.is::<ConfigError>()
             || matches!(cause.downcast_ref(), Some(TelemetryError::Filter { .. }))
             || cause.downcast_ref::<EngineError>().is_some_and(|e| e.code() == ErrorCode::InvalidInput)
+            || cause.downcast_ref::<ServiceError>().is_some_and(ServiceError::is_by_request)
             || cause.downcast_ref::<SourceError>().is_some_and(|e| !e.is_retryable())
     })
 }

@@ -13,6 +13,7 @@ mod classify;
 mod compose;
 mod demo;
 mod exit;
+mod explain;
 mod files;
 mod forecast;
 mod gates;
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Demo(args) => demo::run(&args, &cli.log),
             Command::Serve(args) => serve::run(&args, &cli.log),
             Command::Score(args) => score::run(&args),
+            Command::Explain(args) => explain::run(&args),
             Command::Isolate(args) => isolate::run(&args),
             Command::Forecast(args) => forecast::run(&args),
             Command::Capacity(args) => capacity::run(&args),

@@ -76,6 +76,10 @@ pub struct Detector {
     /// Labels that make an entity: series that agree in them are watched together, as one. Default: each by itself.
     #[serde(default)]
     pub entity_by: Vec<String>,
+    /// Labels that make a group of peers, like `[service]`: of at least three series that agree in them, one that behaves
+    /// unlike the others raises an alert. Not with `entity_by`. Default: peers are not compared.
+    #[serde(default)]
+    pub peers_by: Vec<String>,
     /// Unit of the values. Default: from the metric's name.
     #[serde(default)]
     pub unit: Option<Unit>,

@@ -10,6 +10,7 @@ use super::isolation_forest::mix;
 use super::novelty::Novelty;
 use super::online_forest::{OnlineForest, OnlineForestParams};
 use super::opening::{Opening, Prior};
+use super::reseason::Reseason;
 use super::residual::ResidualTail;
 use super::ridge::Ridge;
 use super::seasonal::Seasonal;
@@ -91,6 +92,10 @@ pub(super) struct Evidence {
     /// Probability by the first points and the siblings; 1 after the warm-up.
     pub(super) opening: f64,
     pub(super) warming_up: bool,
+    /// Whether a season was expected, and not only a level.
+    pub(super) in_season: bool,
+    /// Scale of the residual in the metric's own frame.
+    pub(super) inner_scale: f64,
 }
 
 /// The learned state.
@@ -105,6 +110,8 @@ pub(super) struct Core {
     pub(super) outlook: (f64, f64),
     recent: Recent,
     seasonal: Seasonal,
+    #[serde(default)]
+    reseason: Reseason,
     ridge: Ridge,
     ridge_errors: Rolling,
     shape: Shape,
@@ -142,6 +149,7 @@ impl Core {
             outlook: (0.0, 1.0),
             recent: Recent::new(held),
             seasonal: Seasonal::new(day, week, held),
+            reseason: Reseason::new(step, settings.season),
             ridge: Ridge::new(day, week, held),
             ridge_errors: Rolling::new(scale_window),
             shape: Shape::new(),
@@ -200,6 +208,8 @@ impl Core {
             jump: before.map_or(0.0, |b| (value - b) / step_scale),
             opening: if warming_up && !imputed { self.opening.p_value(raw) } else { 1.0 },
             warming_up,
+            in_season: expected.is_seasonal(),
+            inner_scale: expected.scale,
         };
         self.outlook = (evidence.expected, evidence.scale);
         self.seasonal.follow(expected, value, learn);
@@ -319,6 +329,9 @@ impl Core {
 
     fn rebuild(&mut self) {
         let age = self.learned;
+        if let Some(seasonal) = self.reseason.at(age, &self.recent) {
+            self.seasonal = seasonal;
+        }
         if WIDTH_AGES.contains(&age) {
             self.shape.choose_width(&self.recent);
             self.features.set_long(self.shape.width(), &self.recent);

@@ -8,6 +8,13 @@ use super::types::{Attribution, Direction, Reason};
 pub(super) const TELLING: f64 = 0.5;
 /// A standardised shift of the newest residuals that counts as a new level.
 const SHIFT: f64 = 3.0;
+/// At most so many of the newest eight residuals make a spike or a dip.
+const FEW: usize = 3;
+/// Spread of the residuals over the long window, in scales, from which on what was expected has moved.
+const SEASON_MOVES: f64 = 3.0;
+/// Where the spreads of values and residuals over the long window stand among the features.
+const LONG_SPREAD: usize = 3;
+const RESIDUAL_LONG_SPREAD: usize = 13;
 /// Residuals so many times as variable as before.
 const MORE_VARIABLE: f64 = 3.0;
 /// A jump of so many scales of one-step errors.
@@ -35,7 +42,6 @@ pub(super) fn warm_up(evidence: &Evidence, telling: bool) -> Vec<Reason> {
 
 /// Reasons of an unusual point, most important first, at least one.
 pub(super) fn reasons(evidence: &Evidence, direction: Direction) -> Vec<Reason> {
-    let behaviour = evidence.behaviour;
     let mut reasons = Vec::new();
     let side = match direction {
         Direction::Above => Some(Reason::AboveExpected),
@@ -43,23 +49,49 @@ pub(super) fn reasons(evidence: &Evidence, direction: Direction) -> Vec<Reason> 
         Direction::Within => None,
     };
     reasons.extend(side);
-    if behaviour.short_level.abs() > SHIFT {
-        reasons.push(Reason::LevelShift);
-    } else if evidence.jump.abs() > JUMP {
+    let form = form(evidence, direction);
+    reasons.extend(form);
+    if form != Some(Reason::LevelShift) && evidence.jump.abs() > JUMP {
         reasons.push(Reason::SuddenChange);
     }
-    if behaviour.long_is_full && behaviour.long_range <= 0.0 {
-        reasons.push(Reason::Flatline);
-    }
-    if side.is_none() && behaviour.short_spread > MORE_VARIABLE {
-        reasons.push(Reason::MoreVariable);
-    }
+    reasons.extend(stillness(evidence));
     let pattern = strength(evidence, &[Part::ShortWindow, Part::LongWindow, Part::Shape]);
     let simple = strength(evidence, &[Part::Season, Part::Step]);
     if reasons.is_empty() || pattern > 2.0 * simple {
         reasons.push(Reason::UnusualPattern);
     }
     reasons
+}
+
+/// Which form the newest residuals have: most of them away to one side, away to both sides, or a few away from calm ones.
+fn form(evidence: &Evidence, direction: Direction) -> Option<Reason> {
+    let behaviour = evidence.behaviour;
+    let (above, below) = behaviour.outside;
+    if behaviour.short_level.abs() > SHIFT {
+        return Some(Reason::LevelShift);
+    }
+    if above > 0 && below > 0 && above + below > FEW {
+        return Some(Reason::MoreVariable);
+    }
+    match direction {
+        Direction::Above if (1..=FEW).contains(&above) && below == 0 => Some(Reason::Spike),
+        Direction::Below if (1..=FEW).contains(&below) && above == 0 => Some(Reason::Dip),
+        Direction::Within if behaviour.short_spread > MORE_VARIABLE => Some(Reason::MoreVariable),
+        _ => None,
+    }
+}
+
+/// Whether the series stands still, or its season did not come: what was expected moved far more than the values did.
+fn stillness(evidence: &Evidence) -> impl Iterator<Item = Reason> {
+    let behaviour = evidence.behaviour;
+    let still = behaviour.long_is_full && behaviour.long_range <= 0.0;
+    let moved = evidence.features[LONG_SPREAD] / evidence.inner_scale.max(f64::MIN_POSITIVE);
+    let missed = evidence.features[RESIDUAL_LONG_SPREAD];
+    let absent = evidence.in_season && behaviour.long_is_full && missed > SEASON_MOVES && moved < 0.5 * missed;
+    [(still, Reason::Flatline), (absent, Reason::MissingSeason)]
+        .into_iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, reason)| reason)
 }
 
 /// Shares of features in the evidence, largest first, summing to 1. The forest's part is split by its paths.

@@ -26,6 +26,8 @@ pub(super) const FEATURES: usize = 14;
 /// The first so many speak of the values, the others of the residual.
 pub(super) const LEVEL_FEATURES: usize = 8;
 const SHORT: usize = 8;
+/// Standardised residuals beyond this are not ordinary.
+const ORDINARY: f64 = 3.0;
 /// Standardised residuals are cut here.
 const CLIP: f64 = 30.0;
 
@@ -50,6 +52,8 @@ pub(super) struct Behaviour {
     pub(super) short_level: f64,
     /// Standard deviation of the newest eight.
     pub(super) short_spread: f64,
+    /// How many of the newest eight lie above, and below, what is ordinary.
+    pub(super) outside: (usize, usize),
     /// Range of the values over the long window.
     pub(super) long_range: f64,
     /// Whether the long window is full.
@@ -116,6 +120,7 @@ impl Features {
         Behaviour {
             short_level: self.residual_short.median(),
             short_spread: self.residual_short.sd(),
+            outside: self.residual_short.outside(-ORDINARY, ORDINARY),
             long_range: self.long.range(),
             long_is_full: self.long.len() >= 2 * SHORT,
         }

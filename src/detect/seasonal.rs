@@ -80,6 +80,13 @@ pub(super) struct Expectation {
     plain: f64,
 }
 
+impl Expectation {
+    /// Whether a season was expected, and not only a level.
+    pub(super) const fn is_seasonal(&self) -> bool {
+        self.by_day.is_some() || self.by_week.is_some()
+    }
+}
+
 impl Seasonal {
     /// `day` and `week` in points; a season longer than `held` points is not used.
     pub(super) fn new(day: Option<usize>, week: Option<usize>, held: usize) -> Self {
@@ -100,6 +107,17 @@ impl Seasonal {
             seen: 0,
             learned: 0,
         }
+    }
+
+    /// Another season for a stream whose values so far are `recent`: as if it had been expected from the first of them on.
+    pub(super) fn after(recent: &Recent, day: Option<usize>, week: Option<usize>, held: usize) -> Self {
+        let (mut before, mut seasonal) = (Recent::new(held), Self::new(day, week, held));
+        for value in recent.to_vec(recent.len()) {
+            let expected = seasonal.expect(&before);
+            seasonal.follow(expected, value, true);
+            before.push(value);
+        }
+        seasonal
     }
 
     /// What the next value will be, before it is pushed to `recent`.

@@ -46,6 +46,10 @@ impl Recent {
         self.values.len()
     }
 
+    pub(super) const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// The value `lag` points before the newest, `None` beyond what is held.
     pub(super) fn lag(&self, lag: usize) -> Option<f64> {
         let index = self.values.len().checked_sub(lag + 1)?;
@@ -131,6 +135,12 @@ impl Rolling {
     /// Middle value, mean of both for an even number; 0 when empty.
     pub(super) fn median(&self) -> f64 {
         median_of_sorted(&self.sorted)
+    }
+
+    /// How many values lie above `high`, and how many below `low`.
+    pub(super) fn outside(&self, low: f64, high: f64) -> (usize, usize) {
+        let above = self.sorted.len() - self.sorted.partition_point(|v| *v <= high);
+        (above, self.sorted.partition_point(|v| *v < low))
     }
 
     pub(super) fn mean(&self) -> f64 {

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::explained::{Explanation, explain_prepared};
 use super::stateless::{SeriesChanges, changes_prepared, plan_capacity, score_prepared};
 use super::{App, EngineError, compute};
 use crate::capacity::{self, Limit, Plan};
@@ -161,6 +162,19 @@ impl App {
         each(self.lanes(), brought, work).await
     }
 
+    /// Explains every series: what it is like, what the detector does with it, what was most unusual.
+    ///
+    /// # Errors
+    /// [`EngineError::Panicked`]; what is wrong with one series stands in its own result.
+    pub async fn explain_brought(
+        &self,
+        brought: Vec<Brought>,
+        options: ScoreOptions,
+    ) -> Result<Each<Explanation>, EngineError> {
+        let settings = score_settings(options);
+        each(self.lanes(), brought, move |_: usize, prepared: Prepared| explain_prepared(&prepared, &settings)).await
+    }
+
     /// Forecasts every metric of every series.
     ///
     /// # Errors
@@ -309,7 +323,7 @@ fn interrupted() -> EngineError {
 }
 
 /// Cleans every series. Their grids share one budget of points, so that two points far apart cannot fill the memory.
-fn prepare_all(brought: Vec<Brought>) -> Each<Prepared> {
+pub(super) fn prepare_all(brought: Vec<Brought>) -> Each<Prepared> {
     let mut left = MAX_STEPS;
     let one = |brought: Brought| {
         let metrics = brought.metrics.len().max(1);

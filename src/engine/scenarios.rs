@@ -106,6 +106,7 @@ pub(super) fn spec() -> DetectorSpec {
         history: HumanDuration::from_secs(60 * HISTORY.unsigned_abs()),
         delay: HumanDuration::from_secs(0),
         entity_by: Vec::new(),
+        peers_by: Vec::new(),
         labels: Labels::new(),
         annotations: BTreeMap::new(),
         severity: None,

@@ -54,6 +54,8 @@ pub struct DetectorSpec {
     pub delay: HumanDuration,
     /// Labels that make an entity: series that agree in these are the metrics of one entity. Empty: each series alone.
     pub entity_by: Vec<String>,
+    /// Labels that make a group of peers: series that agree in these are compared with one another. Empty: none are.
+    pub peers_by: Vec<String>,
     /// Labels added to its alerts.
     pub labels: Labels,
     /// Annotations added to its alerts.

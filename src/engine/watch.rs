@@ -38,6 +38,8 @@ pub(super) struct Watch {
     pub(super) last_error: Option<String>,
     /// What has stopped reporting, with the alerts that say so.
     pub(super) absent: Vec<Absent>,
+    /// Series that are unlike their peers.
+    pub(super) apart: BTreeMap<Fingerprint, super::peers::Apart>,
     /// When the whole history was last fetched and judged.
     history_at: Option<Timestamp>,
     pub(super) ledger: Ledger,
@@ -138,6 +140,7 @@ impl App {
         if whole {
             self.watch(&spec.name)?.lock().await.history_at = Some(now);
         }
+        round.alerts += self.compare_peers(spec, now).await?;
         telemetry::scored(&spec.name, round.series, round.points, round.anomalies);
         telemetry::scored_at(&spec.name, now.as_millisecond() as f64 / 1_000.0);
         debug!(detector = %spec.name, series = round.series, points = round.points, "judged {}", spec.name);

@@ -41,6 +41,7 @@ pub trait SeriesSource: Send + Sync + fmt::Debug {
 mod error;
 pub mod file;
 pub mod prometheus;
+pub mod service;
 pub mod webhook;
 
 pub use error::SourceError;

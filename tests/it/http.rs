@@ -141,6 +141,7 @@ fn settings() -> Settings {
             history: HumanDuration::from_secs(6 * 3_600),
             delay: HumanDuration::from_secs(15),
             entity_by: Vec::new(),
+            peers_by: Vec::new(),
             labels: Labels::new(),
             annotations: BTreeMap::new(),
             severity: None,

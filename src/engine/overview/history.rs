@@ -36,7 +36,20 @@ impl App {
         span: HumanDuration,
         until: Timestamp,
     ) -> Vec<Samples> {
-        let longest = step.millis().saturating_mul(MOST_POINTS);
+        self.samples_within(source, query, step, span, until, MOST_POINTS).await
+    }
+
+    /// The samples up to `until`, at most `span` and `most` steps; none when the source fails or is slow.
+    pub(super) async fn samples_within(
+        &self,
+        source: &str,
+        query: &str,
+        step: Step,
+        span: HumanDuration,
+        until: Timestamp,
+        most: i64,
+    ) -> Vec<Samples> {
+        let longest = step.millis().saturating_mul(most);
         let span = HumanDuration::from(Duration::from_millis(span.as_millis().min(longest).unsigned_abs()));
         let (Ok(source), Ok(range)) = (self.source(source), history_range(step, span, until)) else {
             return Vec::new();

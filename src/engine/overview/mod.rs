@@ -5,6 +5,7 @@
 //! Never: changes anything; never waits for a source longer than [`PATIENCE`].
 
 mod alerts;
+mod explain;
 mod forecasts;
 mod history;
 mod resources;

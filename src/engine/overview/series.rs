@@ -94,7 +94,7 @@ impl App {
 }
 
 /// A metric under its short name.
-fn metric_series(metric: &Samples, step: Step) -> Option<Series> {
+pub(super) fn metric_series(metric: &Samples, step: Step) -> Option<Series> {
     let named = Samples { name: metric_name(metric), ..metric.clone() };
     let grid = Grid::from_samples(&named, Some(step), &crate::series::Settings::default()).ok()?;
     grid.into_series().ok()

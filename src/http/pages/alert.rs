@@ -131,6 +131,7 @@ fn facts(alert: &Alert) -> Markup {
                 @if let Some(score) = known.score.filter(|score| score.is_finite()) {
                     tr { th scope="row" { "score" } td { (format!("{score:.2}")) span.muted { " (1 is the boundary)" } } }
                 }
+                @if let Some(said) = &known.sentence { tr { th scope="row" { "what happened" } td { (foreign(said)) } } }
                 @if !reasons.is_empty() { tr { th scope="row" { "why" } td { (reasons.join("; ")) } } }
                 @if let Some(forecast) = &known.forecast { tr { th scope="row" { "what comes next" } td { (foreign(forecast)) } } }
                 @if let Some(exhaustion) = &known.exhaustion { tr { th scope="row" { "runs out" } td { (exhaustion_words(exhaustion)) } } }

@@ -10,7 +10,7 @@ use super::plot::{MOST_POINTS, figure};
 use super::shell::{Section, document, document_with_plots};
 use super::show::{foreign, foreign_heading, foreign_short, in_url, percent, quantity, span, sparkline, time_or};
 use super::{alert_list, series_plot};
-use crate::engine::{ChartPoint, SeriesSummary, SeriesView, compute};
+use crate::engine::{ChartPoint, MetricExplained, SeriesSummary, SeriesView, compute};
 use crate::series::{Fingerprint, Series};
 
 /// Most series in the list.
@@ -122,15 +122,17 @@ pub(super) async fn page(
     let fingerprint = fingerprint.parse::<Fingerprint>().map_err(|error| PageError::not_found(error.to_string()))?;
     let view = service.app.series_view(&detector, fingerprint, MOST_POINTS).await?;
     let metrics = service.app.metrics_of(&view).await;
-    Ok(compute::run(move || render(&view, &metrics)).await?)
+    let app = std::sync::Arc::clone(&service.app);
+    Ok(compute::run(move || render(&view, &metrics, &app.explain_view(&view, &metrics))).await?)
 }
 
-fn render(view: &SeriesView, metrics: &[Series]) -> Markup {
+fn render(view: &SeriesView, metrics: &[Series], explained: &[MetricExplained]) -> Markup {
     let summary = &view.summary;
     let body = html! {
         h1 { (foreign_heading(&summary.name)) }
         (facts(view))
         (plots(&summary.recent, metrics, view))
+        (found(explained))
         section aria-labelledby="alerts" {
             h2 id="alerts" { "Its alerts" }
             @if view.alerts.is_empty() { p.empty { "It has never fired, as far as is kept." } }
@@ -145,6 +147,21 @@ fn render(view: &SeriesView, metrics: &[Series]) -> Markup {
         section aria-labelledby="labels" { h2 id="labels" { "Labels" } (super::alert::pairs("Labels of the series", summary.labels.iter())) }
     };
     document_with_plots(&super::show::visible(&summary.name, 80), Section::Series, &body)
+}
+
+/// What was found about each metric, and what is done with it.
+fn found(explained: &[MetricExplained]) -> Markup {
+    html! {
+        section aria-labelledby="found" {
+            h2 id="found" { "What Tidewatch found" }
+            @if explained.is_empty() { p.empty { "Too few points are in memory to say what it is like." } }
+            @for metric in explained {
+                @if explained.len() > 1 { h3 { (foreign_short(&metric.name)) } }
+                p { @for said in &metric.found { (foreign(&said.sentence)) " " } }
+                p { @for said in &metric.chosen { (foreign(&said.sentence)) " " } }
+            }
+        }
+    }
 }
 
 /// The plots of a series: value, band and score of `points`; of an entity: score and metrics.

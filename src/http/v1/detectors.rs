@@ -198,6 +198,11 @@ async fn anomalies(
     Ok(Json(Anomalies { anomalies: records.map(Anomaly::from).collect() }))
 }
 
+/// The unit that the metric name in front of the labels promises.
+fn unit_of(series: &str) -> Unit {
+    Unit::from_metric_name(series.split('{').next().unwrap_or_default())
+}
+
 /// Series that are followed
 #[utoipa::path(get, path = "/api/v1/series", tag = "watch",
     params(
@@ -220,7 +225,7 @@ impl From<AnomalyRecord> for Anomaly {
             || Standing::new(point.score, point.is_anomaly, point.suppressed),
             |latest| Standing::new(latest.score, latest.is_anomaly, latest.suppressed),
         );
-        let point = ScoredPoint::new(point, true);
+        let point = ScoredPoint::new(point, &record.series, unit_of(&record.series), true);
         Self {
             series: record.series,
             point,

@@ -11,10 +11,12 @@ mod classify;
 mod detectors;
 mod enrich;
 mod events;
+mod explain;
 mod forecast;
 mod incidents;
 mod models;
 mod outbox;
+mod peers;
 mod points;
 mod score;
 mod verdicts;
@@ -26,6 +28,8 @@ use super::AppState;
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(score::router())
+        .merge(explain::router())
+        .merge(peers::router())
         .merge(forecast::router())
         .merge(capacity::router())
         .merge(changes::router())

@@ -154,6 +154,13 @@ pub(super) struct ScoredPoint {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["above_expected", "sudden_change"]))]
     pub(super) reasons: Option<Vec<&'static str>>,
+    /// What happened, in one sentence for people; of anomalous points only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        example = "api-latency is 930 ms, expected 200 ms (100 ms to 300 ms): a short rise unlike anything before, \
+        1.5 times the boundary; mostly the step from the point before"
+    )]
+    pub(super) sentence: Option<String>,
     /// Share of each feature or metric, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!({"residual": 0.7, "change": 0.3}))]
@@ -197,13 +204,18 @@ fn scored(id: String, judged: &Judged, last: usize, explain: bool) -> ScoredSeri
     let scores = &judged.scores;
     let from = scores.points.len().saturating_sub(last);
     ScoredSeries {
-        id,
         unit: scores.unit,
         p_star: Some(scores.p_star),
         step_s: Some(judged.step.secs_f64()),
         left_out: judged.dropped.clone(),
-        points: scores.points.iter().skip(from).map(|point| ScoredPoint::new(point, explain)).collect(),
+        points: scores
+            .points
+            .iter()
+            .skip(from)
+            .map(|point| ScoredPoint::new(point, &id, scores.unit, explain))
+            .collect(),
         error: None,
+        id,
     }
 }
 
@@ -220,8 +232,8 @@ fn failed(id: String, error: SeriesError) -> ScoredSeries {
 }
 
 impl ScoredPoint {
-    /// A judgement as it is written.
-    pub(super) fn new(point: &PointScore, explain: bool) -> Self {
+    /// A judgement of the series `name` as it is written.
+    pub(super) fn new(point: &PointScore, name: &str, unit: Unit, explain: bool) -> Self {
         let shares = || point.attribution.iter().map(|part| (part.feature.clone(), part.share)).collect();
         Self {
             t: point.at,
@@ -237,6 +249,7 @@ impl ScoredPoint {
             imputed: point.imputed,
             suppressed: point.suppressed.map(Suppression::as_str),
             reasons: explain.then(|| point.reasons.iter().map(|reason| reason.as_str()).collect()),
+            sentence: (explain && point.is_anomaly).then(|| point.narrate(name, unit)),
             attribution: explain.then(shares),
         }
     }

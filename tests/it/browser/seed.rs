@@ -146,6 +146,7 @@ pub(crate) fn detector(name: &str, query: &str, history: &str, entity_by: &[&str
         history: history.parse().expect("a duration"),
         delay: HumanDuration::from_secs(15),
         entity_by: entity_by.iter().map(|&name| name.to_owned()).collect(),
+        peers_by: Vec::new(),
         labels: Labels::new(),
         annotations: BTreeMap::from([("summary".to_owned(), "Out of the ordinary for this time".to_owned())]),
         severity: None,
