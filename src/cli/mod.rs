@@ -10,6 +10,7 @@ mod check_config;
 mod classify;
 mod compose;
 mod demo;
+mod evaluate;
 mod exit;
 mod files;
 mod forecast;
@@ -52,6 +53,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Serve(args) => serve::run(&args, &cli.log),
             Command::Score(args) => score::run(&args),
             Command::Forecast(args) => forecast::run(&args),
+            Command::Evaluate(args) => evaluate::run(&args),
             Command::Capacity(args) => capacity::run(&args),
             Command::Classify(args) => classify::run(&args),
             Command::Train(args) => train::run(&args),

@@ -1,6 +1,6 @@
 //! The baseline that everybody knows: a plain isolation forest on simple features.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use super::curves::quantile;
 use super::rolling::{Window, median};
@@ -37,14 +37,14 @@ pub(super) fn scores(metrics: &[Vec<f64>], train: usize, seed: u64) -> Vec<f64> 
     }
     for (place, cut) in cuts.windows(2).enumerate() {
         let from = cut[0].saturating_sub(MOST_HISTORY);
-        let history = features.slice(s![from..cut[0], ..]);
+        let history = features.slice_axis(Axis(0), Slice::from(from..cut[0]));
         // no rows, no forest: the scores stay 0
         let Ok(forest) = IsolationForest::fit(params, history) else { continue };
         let past = raw(&forest, history);
         if place == 0 {
             scores[from..cut[0]].copy_from_slice(&scaled(&past, &past));
         }
-        let own = raw(&forest, features.slice(s![cut[0]..cut[1], ..]));
+        let own = raw(&forest, features.slice_axis(Axis(0), Slice::from(cut[0]..cut[1])));
         scores[cut[0]..cut[1]].copy_from_slice(&scaled(&own, &past));
     }
     scores

@@ -84,7 +84,7 @@ pub(super) fn read(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Tab
     table(path, &frame, columns, &place, fast)
 }
 
-fn as_text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
+pub(super) fn as_text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
     match bytes {
         [0x1f, 0x8b, ..] => return Err(bad(path, "the content is gzip data; add `.gz` to the name")),
         [b'P', b'A', b'R', b'1', ..] => return Err(bad(path, "the content is Parquet; name the file `.parquet`")),
@@ -100,7 +100,7 @@ fn as_text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SourceError> {
 }
 
 /// The first line that is not blank, and what follows it.
-fn header<'a>(path: &Path, text: &'a str) -> Result<(&'a str, &'a str), SourceError> {
+pub(super) fn header<'a>(path: &Path, text: &'a str) -> Result<(&'a str, &'a str), SourceError> {
     // no separator is needed to find where the record ends, except that a quote opens a cell only behind one
     let first = records(text.as_bytes(), b',', 1).find(|r| !is_blank(&text.as_bytes()[r.start..r.end], b','));
     let Some(record) = first else {
@@ -113,7 +113,7 @@ fn header<'a>(path: &Path, text: &'a str) -> Result<(&'a str, &'a str), SourceEr
     Ok((header, &text[record.next..]))
 }
 
-fn separator(header: &str) -> u8 {
+pub(super) fn separator(header: &str) -> u8 {
     let (mut quoted, mut counts) = (false, [0_usize; 4]);
     for byte in header.bytes() {
         quoted ^= byte == b'"';
@@ -142,7 +142,7 @@ fn check_records(path: &Path, place: &Place<'_>, width: usize) -> Result<(), Sou
 }
 
 /// The text without blank records; borrowed when there is none.
-fn without_blank(body: &str, separator: u8) -> Cow<'_, str> {
+pub(super) fn without_blank(body: &str, separator: u8) -> Cow<'_, str> {
     let bytes = body.as_bytes();
     let suspicious = |b: u8| b == separator || matches!(b, b'\n' | b'\r' | b' ' | b'\t');
     let first = bytes.first().is_some_and(|b| suspicious(*b));
@@ -157,7 +157,7 @@ fn without_blank(body: &str, separator: u8) -> Cow<'_, str> {
 }
 
 /// The needed columns: values as numbers when all cells are, else all as text. Tells which.
-fn parse(body: &str, separator: u8, columns: &Columns) -> PolarsResult<(DataFrame, bool)> {
+pub(super) fn parse(body: &str, separator: u8, columns: &Columns) -> PolarsResult<(DataFrame, bool)> {
     let read = |numbers: bool| {
         let mut types = vec![DataType::String; columns.names.len()];
         if numbers {
@@ -180,7 +180,7 @@ fn parse(body: &str, separator: u8, columns: &Columns) -> PolarsResult<(DataFram
     }
 }
 
-fn column_name(place: usize) -> String {
+pub(super) fn column_name(place: usize) -> String {
     format!("c{place}")
 }
 
