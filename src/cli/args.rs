@@ -61,22 +61,24 @@ Example:
 
 const EVALUATE_HELP: &str = "\
 DIR holds
-  labels.json   an entry for each series: {\"ID\": {\"n\": 300, \"train_len\": 90, \"events\": [[120, 131]]}};
-                `n` rows, of which the first `train_len` are not judged; `events` are first and last rows,
-                not needed when the file has a column `label` or `is_anomaly` of 0 and 1; `interval_s`
-                is the time between two rows, found in the data when not given
+  labels.json   what is known of each series:
+                {\"ID\": {\"n\": 300, \"train_len\": 90, \"events\": [[120, 131], [250, 250]]}}
+                n          rows of its file
+                train_len  rows at its start that are learned from and not judged
+                events     first and last row of each event, from 0; not needed when the file has a
+                           column `label` or `is_anomaly` of 0 and 1
+                interval_s time between two rows; found in the data when not given
   series/       a file ID.csv.gz (or .csv, .tsv, .parquet) for each, as `score` reads them
 or, without labels.json, files with a column `label` or `is_anomaly`.
 
-Labels are compared with and never shown to a detector; the score of a row uses rows up to it. Rows
-before the end of the training part are learned from and not judged.
+Labels are compared with and never shown to a detector; the score of a row uses rows up to it.
 
 METRIC is vus_pr, auc_pr, best_f1, precision, recall, f1, false_alarms_per_day, delay_minutes,
 recall_at_one_a_week, recall_at_one_a_day or budget_ratio, of the detector `tidewatch`.
 
 Examples:
   tidewatch evaluate labelled/ --report evaluation.html
-  tidewatch evaluate kpi/ --slice 12000,30000 --require 'vus_pr>=0.6' --require 'budget_ratio<=1.2'";
+  tidewatch evaluate kpi/ --slice 12000,30000 --require 'vus_pr>=0.6'";
 
 const TRAIN_HELP: &str = "\
 Labelled alerts are a CSV with the columns that `classify` reads, and in every row a `severity`:

@@ -192,6 +192,7 @@ fn help_can_be_read_aloud() {
         &["score"],
         &["forecast"],
         &["capacity"],
+        &["evaluate"],
         &["classify"],
         &["train"],
         &["models"],

@@ -9,8 +9,8 @@ use crate::detect::evaluation::CurvePoint;
 /// The drawing area of a curve, in units of the picture.
 const CURVES: Frame = Frame { width: 480.0, height: 320.0, left: 48.0, right: 12.0, top: 10.0, bottom: 44.0 };
 /// The value above, the score below.
-const VALUES: Frame = Frame { width: 420.0, height: 236.0, left: 50.0, right: 8.0, top: 8.0, bottom: 96.0 };
-const SCORES: Frame = Frame { width: 420.0, height: 236.0, left: 50.0, right: 8.0, top: 152.0, bottom: 24.0 };
+const VALUES: Frame = Frame { width: 420.0, height: 236.0, left: 58.0, right: 8.0, top: 8.0, bottom: 96.0 };
+const SCORES: Frame = Frame { width: 420.0, height: 236.0, left: 58.0, right: 8.0, top: 152.0, bottom: 24.0 };
 /// The left end of the axis of false alarms: less than one in so many days is not told apart.
 const FEWEST_A_DAY: f64 = 0.001;
 const MOST_A_DAY: f64 = 3.0;
@@ -142,7 +142,7 @@ pub(super) fn stretch(case: &Case) -> Markup {
             path.boundary d={ "M" (SCORES.left) " " (round(SCORES.y(1.0 / HIGHEST_SCORE))) "H" (SCORES.width - SCORES.right) } {}
             path.score d=(score) {}
             rect.focus x=(focus_x) y=(VALUES.top) width=(focus_width) height=(round(down)) {}
-            text.axis x="4" y=(SCORES.top + 4.0) { "score" }
+            text.axis x="4" y=(SCORES.top + 10.0) { "score" }
             @for (place, time) in ends.into_iter().enumerate() {
                 @if let Some(time) = time {
                     text.axis x=(if place == 0 { SCORES.left } else { SCORES.width - SCORES.right }) y=(SCORES.height - 6.0)
@@ -222,14 +222,15 @@ fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// A value in at most seven characters.
+/// A value with four significant digits.
 fn short(value: f64) -> String {
     let size = value.abs();
-    if size > 0.0 && !(1e-3..1e5).contains(&size) {
-        format!("{value:.1e}")
-    } else {
-        format!("{}", format!("{value:.3}").parse::<f64>().unwrap_or(value)).chars().take(7).collect()
+    if size > 0.0 && !(1e-3..1e6).contains(&size) {
+        return format!("{value:.1e}");
     }
+    let decimals = if size > 0.0 { (3 - size.log10().floor() as i32).clamp(0, 6) } else { 0 };
+    let text = format!("{value:.*}", decimals as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -265,7 +266,9 @@ mod tests {
     fn lines_break_at_gaps() {
         let points = [Some((0.0, 1.0)), Some((1.0, 1.004)), None, Some((3.0, 2.0))];
         assert_eq!(line(points.into_iter()), "M0 1L1 1M3 2");
-        assert_eq!(short(123_456.0), "1.2e5");
+        assert_eq!(short(123_456.0), "123456");
+        assert_eq!(short(-7_285.25), "-7285");
+        assert_eq!(short(1.5e9), "1.5e9");
         assert_eq!(short(0.25), "0.25");
         assert_eq!(short(0.0), "0");
     }
