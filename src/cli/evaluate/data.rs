@@ -123,7 +123,7 @@ pub(super) fn read(task: &Task, args: &EvaluateArgs) -> anyhow::Result<Vec<Label
     wanted
         .map(|(group, labels)| {
             let name = id.clone().unwrap_or_else(|| group.name.clone());
-            Ok(cut(name, group, labels, &truth, args).map_err(|what| refuse(what))?)
+            Ok(cut(name, group, &labels, &truth, args).map_err(&refuse)?)
         })
         .collect()
 }
@@ -163,7 +163,7 @@ fn apart(input: FileInput, labels: &[bool]) -> Vec<(SampleGroup, Vec<bool>)> {
 fn cut(
     id: String,
     mut group: SampleGroup,
-    labels: Vec<bool>,
+    labels: &[bool],
     truth: &Truth,
     args: &EvaluateArgs,
 ) -> Result<Labelled, String> {

@@ -59,7 +59,7 @@ fn check(id: &str, truth: &Truth) -> Result<(), BadInput> {
         return refuse("the identifier must be the name of a file in `series`, without its extension".to_owned());
     }
     if let Some(interval) = truth.interval_s
-        && !(interval >= 0.001 && interval <= 3.2e9)
+        && !(0.001..=3.2e9).contains(&interval)
     {
         return refuse(format!("interval_s must be between 0.001 and 3.2e9 seconds, got {interval}"));
     }

@@ -125,7 +125,7 @@ fn probability(count: usize, mean: f64) -> f64 {
     if count == 0 {
         return (-mean).exp();
     }
-    if !(mean > 0.0) {
+    if mean <= 0.0 {
         return 0.0;
     }
     // Stirling's series from 16 on, the product below; the large parts cancel before they are added

@@ -85,8 +85,10 @@ pub fn best_f1(labels: &[bool], scores: &[f64]) -> Option<f64> {
     steps.iter().map(|(hits, predicted)| 2.0 * *hits as f64 / (predicted + positives) as f64).reduce(f64::max)
 }
 
-/// The precision at the highest threshold that reaches each of `recalls` (0 to 1, ascending): a curve on a fixed grid,
-/// so that curves of several series can be averaged. `None` without a positive label. O(n log n).
+/// The precision at the highest threshold that reaches each of `recalls` (0 to 1, ascending).
+///
+/// A curve on a fixed grid, so that curves of several series can be averaged. `None` without a positive label.
+/// O(n log n).
 #[must_use]
 pub fn precision_at(labels: &[bool], scores: &[f64], recalls: &[f64]) -> Option<Vec<f64>> {
     let steps = steps(labels, scores);
@@ -116,10 +118,10 @@ pub fn quantile(sorted: &[f64], q: f64) -> f64 {
     if share < 0.5 { low + rise * share } else { high - rise * (1.0 - share) }
 }
 
-/// Recall of events against false alerts, one threshold for all series: `count` thresholds at even steps of the logarithm
-/// of the share of points above them, from 1 in 100,000 to 1 in 20, highest first, up to 3 false alerts a day.
+/// Recall of events against false alerts, at one threshold for all series.
 ///
-/// A series without events counts with its false alerts. Empty without points. O(count × n).
+/// `count` thresholds at even steps of the logarithm of the share of points above them, from 1 in 100,000 to 1 in 20,
+/// highest first, up to 3 false alerts a day. A series without events counts with its false alerts. Empty without points. O(count × n).
 #[must_use]
 pub fn recall_curve(pool: &[Pooled<'_>], count: usize) -> Vec<CurvePoint> {
     let mut every: Vec<f64> = pool.iter().flat_map(|one| one.scores.iter().map(|score| plain(*score))).collect();

@@ -71,9 +71,10 @@ pub fn merging_gap(step_secs: f64) -> usize {
     if step_secs >= 60.0 { (MERGED_SECS / step_secs).round_ties_even().max(1.0) as usize } else { MERGED_FAST_POINTS }
 }
 
-/// Compares alarms with events. An alert is a run of alarms at most `gap` points apart; an event counts as found when an
-/// alarm lies in it or up to `tolerance` points behind it; an alert is true when it touches an event with its tolerance.
+/// Compares alarms with events.
 ///
+/// An alert is a run of alarms at most `gap` points apart; an event counts as found when an alarm lies in it or up to
+/// `tolerance` points behind it; an alert is true when it touches an event with its tolerance.
 /// Arrays of different lengths are compared up to the shorter one's end. O(n).
 #[must_use]
 pub fn event_statistics(labels: &[bool], alarms: &[bool], gap: usize, tolerance: usize) -> EventStatistics {

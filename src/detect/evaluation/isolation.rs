@@ -40,19 +40,19 @@ pub(super) fn scores(metrics: &[Vec<f64>], train: usize, seed: u64) -> Vec<f64> 
         let history = features.slice_axis(Axis(0), Slice::from(from..cut[0]));
         // no rows, no forest: the scores stay 0
         let Ok(forest) = IsolationForest::fit(params, history) else { continue };
-        let past = raw(&forest, history);
+        let past = raw(&forest, &history);
         if place == 0 {
             scores[from..cut[0]].copy_from_slice(&scaled(&past, &past));
         }
-        let own = raw(&forest, features.slice_axis(Axis(0), Slice::from(cut[0]..cut[1])));
+        let own = raw(&forest, &features.slice_axis(Axis(0), Slice::from(cut[0]..cut[1])));
         scores[cut[0]..cut[1]].copy_from_slice(&scaled(&own, &past));
     }
     scores
 }
 
-fn raw(forest: &IsolationForest, rows: ArrayView2<'_, f64>) -> Vec<f64> {
+fn raw(forest: &IsolationForest, rows: &ArrayView2<'_, f64>) -> Vec<f64> {
     // the width is that of the fit
-    forest.score_batch(rows).map(|scores| scores.to_vec()).unwrap_or_default()
+    forest.score_batch(rows.view()).map(|scores| scores.to_vec()).unwrap_or_default()
 }
 
 fn scaled(scores: &[f64], past: &[f64]) -> Vec<f64> {

@@ -139,9 +139,10 @@ fn merged(events: &[Span], half: usize, last: usize) -> Vec<Span> {
     found
 }
 
-/// The dominant period of `values`, points: the lag of the highest peak of the autocorrelation up to 400 within the first
-/// 20,000 points; 125 when there is none between 6 and 303 or fewer than 20 points. Values that are not finite count as
-/// the mean. O(400 × n).
+/// The dominant period of `values`, points.
+///
+/// The lag of the highest peak of the autocorrelation up to 400 within the first 20,000 points; 125 when there is none
+/// between 6 and 303 or fewer than 20 points. Values that are not finite count as the mean. O(400 × n).
 ///
 /// Source: TSB-AD's `find_length_rank(data, rank=1)`; it is the longest buffer of [`vus_pr`] there.
 #[must_use]

@@ -39,8 +39,10 @@ pub fn read(path: &Path, settings: &Settings) -> Result<FileInput, SourceError> 
     input(path, kind, bytes, settings)
 }
 
-/// As [`read`], and the known answers of the rows, in the order of the file: the cells of the first column called as in
-/// [`LABEL_NAMES`](super::LABEL_NAMES), which must be `0`, `1`, `true` or `false`. `None` without such a column.
+/// As [`read`], and the known answers of the rows, in the order of the file.
+///
+/// Answers are the cells of the first column called as in [`LABEL_NAMES`](super::LABEL_NAMES); they must be `0`, `1`,
+/// `true` or `false`. `None` without such a column.
 ///
 /// # Errors
 /// As [`read`]; [`SourceError::BadFile`] with the place of a cell that is no answer.
