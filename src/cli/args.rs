@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use super::evaluate::{DetectorChoice, Format, Glob, Requirement, Slice, train_share};
 use super::gates::GateArgs;
 use super::isolate;
 use super::parse::{self, Horizon, LimitValue};
@@ -82,6 +83,27 @@ Output, one row for each alert, in the order of the input:
 Example:
   tidewatch classify alerts.csv --fail-on error";
 
+const EVALUATE_HELP: &str = "\
+DIR holds
+  labels.json   what is known of each series:
+                {\"ID\": {\"n\": 300, \"train_len\": 90, \"events\": [[120, 131], [250, 250]]}}
+                n          rows of its file
+                train_len  rows at its start that are learned from and not judged
+                events     first and last row of each event, from 0; not needed when the file has a
+                           column `label` or `is_anomaly` of 0 and 1
+                interval_s time between two rows; found in the data when not given
+  series/       a file ID.csv.gz (or .csv, .tsv, .parquet) for each, as `score` reads them
+or, without labels.json, files with a column `label` or `is_anomaly`.
+
+Labels are compared with and never shown to a detector; the score of a row uses rows up to it.
+
+METRIC is vus_pr, auc_pr, best_f1, precision, recall, f1, false_alarms_per_day, delay_minutes,
+recall_at_one_a_week, recall_at_one_a_day or budget_ratio, of the detector `tidewatch`.
+
+Examples:
+  tidewatch evaluate labelled/ --report evaluation.html
+  tidewatch evaluate kpi/ --slice 12000,30000 --require 'vus_pr>=0.6'";
+
 const TRAIN_HELP: &str = "\
 Labelled alerts are a CSV with the columns that `classify` reads, and in every row a `severity`:
 critical, error, warning or info. The model in use before stays beside the new one, as
@@ -137,6 +159,9 @@ pub enum Command {
     /// Where the level or the spread of what files hold became another one
     #[command(after_help = CHANGES_HELP)]
     Changes(ChangesArgs),
+    /// How good the anomaly scores are on labelled data, beside simple detectors
+    #[command(after_help = EVALUATE_HELP)]
+    Evaluate(EvaluateArgs),
     /// Severity of alert records, with probabilities
     #[command(after_help = CLASSIFY_HELP)]
     Classify(ClassifyArgs),
@@ -363,6 +388,49 @@ pub struct ChangesArgs {
 pub enum ChangesFailOn {
     /// Any change.
     Change,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Directory of labelled series
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Detectors: tidewatch, seasonal_median, moving_z, isolation_forest
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        default_value = "tidewatch,seasonal_median,moving_z,isolation_forest"
+    )]
+    pub detector: Vec<DetectorChoice>,
+    /// How many false alarms each series may have, like `2 per day` [default: 1 per week]
+    #[arg(long, value_name = "BUDGET")]
+    pub false_alarms: Option<detect::FalseAlarmBudget>,
+    /// Share of each series that is not judged, where labels.json does not say `train_len` [default: 0.5]
+    #[arg(long, value_name = "SHARE", value_parser = train_share)]
+    pub train_share: Option<f64>,
+    /// Rows to keep before and after the end of the training part, like `12000,30000` or `12000,all` [default: all]
+    #[arg(long, value_name = "BEFORE,AFTER")]
+    pub slice: Option<Slice>,
+    /// Only series whose name fits, like `web-*`
+    #[arg(long, value_name = "GLOB")]
+    pub series: Option<Glob>,
+    /// Seed of the models; the same seed gives the same figures
+    #[arg(long, default_value_t = 42, value_name = "NUMBER")]
+    pub seed: u64,
+    /// How the figures are printed: table, json or csv
+    #[arg(long, value_enum, default_value = "table", value_name = "FORMAT", hide_possible_values = true)]
+    pub format: Format,
+    /// Also write a page with plots to this file
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Exit with 3 unless this holds, like `vus_pr>=0.6`; may be given several times
+    #[arg(long, value_name = "METRIC>=VALUE")]
+    pub require: Vec<Requirement>,
+    /// No progress bar and no notes
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// Arguments of `classify`.

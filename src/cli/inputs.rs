@@ -63,7 +63,7 @@ fn prepare_directory(output: &Path) -> anyhow::Result<()> {
 fn name_of_result(input: &Path, form: Form) -> OsString {
     let name = input.file_name().unwrap_or_default();
     match form {
-        Form::Table => name.to_owned(),
+        Form::Table | Form::Page => name.to_owned(),
         Form::JsonLines => {
             let name = name.to_string_lossy();
             let ends = [".gz", ".csv", ".tsv", ".parquet"];

@@ -12,6 +12,7 @@ mod check_config;
 mod classify;
 mod compose;
 mod demo;
+mod evaluate;
 mod exit;
 mod explain;
 mod files;
@@ -59,6 +60,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Explain(args) => explain::run(&args),
             Command::Isolate(args) => isolate::run(&args),
             Command::Forecast(args) => forecast::run(&args),
+            Command::Evaluate(args) => evaluate::run(&args),
             Command::Capacity(args) => capacity::run(&args),
             Command::Changes(args) => changes::run(&args),
             Command::Classify(args) => classify::run(&args),

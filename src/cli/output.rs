@@ -22,6 +22,8 @@ pub(super) enum Form {
     Table,
     /// A JSON object in each line.
     JsonLines,
+    /// A page for a browser.
+    Page,
 }
 
 /// How a file is written, by its name.
@@ -40,6 +42,7 @@ impl Form {
         match self {
             Self::Table => (&[".csv", ".tsv"], ".csv and .tsv (each also with .gz), and .parquet"),
             Self::JsonLines => (&[".jsonl", ".ndjson", ".json"], ".jsonl, .ndjson and .json, each also with .gz"),
+            Self::Page => (&[".html", ".htm"], ".html, also with .gz"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::adapt::{Gathering, Rebase};
+use super::adapt::Gathering;
 use super::excess::Excess;
 use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
 use super::frame::Frame;

@@ -20,6 +20,7 @@ mod combine;
 mod core;
 mod entity;
 mod error;
+pub mod evaluation;
 mod exact;
 mod excess;
 mod explain;

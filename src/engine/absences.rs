@@ -173,9 +173,11 @@ fn sighting_of(one: &Tracked) -> Sighting<'_> {
 fn announced(event: ChangeEvent) -> Option<Announced> {
     let moment = event.starts_at.saturating_add(DEPLOY_TAKES).ok()?;
     let ends_at = match event.kind {
-        ChangeKind::Deploy | ChangeKind::Other => event.ends_at.map_or(moment, |end| end.max(moment)),
+        ChangeKind::Deploy | ChangeKind::Scaling | ChangeKind::Migration | ChangeKind::Other => {
+            event.ends_at.map_or(moment, |end| end.max(moment))
+        }
         ChangeKind::Maintenance => event.ends_at.unwrap_or(moment),
-        ChangeKind::Holiday => return None,
+        ChangeKind::Holiday | ChangeKind::NewNormal => return None,
     };
     Some(Announced { title: event.title, labels: event.labels, starts_at: event.starts_at, ends_at })
 }

@@ -223,6 +223,7 @@ fn help_can_be_read_aloud() {
         &["forecast"],
         &["capacity"],
         &["changes"],
+        &["evaluate"],
         &["classify"],
         &["train"],
         &["models"],

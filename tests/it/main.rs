@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod demo;
 mod detect;
+mod evaluate;
 mod files;
 mod forecast;
 mod http;

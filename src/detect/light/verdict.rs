@@ -120,8 +120,10 @@ pub(super) fn of(point: &Point, evidence: &Evidence) -> PointScore {
         direction,
         confidence: point.confidence,
         imputed: point.imputed,
+        suppressed: None,
         reasons,
         attribution: if telling { attribution(evidence, quick <= slow) } else { Vec::new() },
+        changes: Vec::new(),
     }
 }
 

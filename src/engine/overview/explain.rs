@@ -160,8 +160,10 @@ impl Followed {
             direction,
             confidence: self.confidence,
             imputed: point.value.is_nan(),
+            suppressed: None,
             reasons: Vec::new(),
             attribution: Vec::new(),
+            changes: Vec::new(),
         }
     }
 }

@@ -173,8 +173,12 @@ async fn explain(State(state): State<AppState>, Body(request): Body<ExplainReque
     let ExplainRequest { series, options } = request;
     let brought = series.without_limits()?.into_brought()?;
     let ids = brought.iter().map(|one| one.name.clone()).collect();
-    let score =
-        ScoreOptions { false_alarms: options.false_alarms, direction: options.direction, season: options.season };
+    let score = ScoreOptions {
+        false_alarms: options.false_alarms,
+        direction: options.direction,
+        season: options.season,
+        ..ScoreOptions::default()
+    };
     let results = state.app.explain_brought(brought, score).await?;
     let named = |id: String, explained: Explanation| ExplainedOut { name: id, ..explained.into() };
     let series = answer::each(ids, results, named, failed)?;

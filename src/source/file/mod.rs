@@ -17,7 +17,8 @@
 //!
 //! Column names count without regard to case. The time column is the first present of [`TIME_NAMES`], the series
 //! column of a long file one of [`SERIES_NAMES`] and its value column one of [`VALUE_NAMES`]; [`Settings`] can name
-//! others. Columns called as in [`LABEL_NAMES`] hold known answers and are never read as values. A column without a
+//! others. Columns called as in [`LABEL_NAMES`] hold known answers and are never read as values; only
+//! [`read_labelled`] hands them out, beside the samples. A column without a
 //! name is ignored with a note.
 //!
 //! A **timestamp** is RFC 3339 with an offset (offsets may differ from row to row), or a date and time without one
@@ -34,6 +35,7 @@ mod columns;
 mod csv;
 mod downsample;
 mod input;
+mod labels;
 mod lines;
 mod list;
 mod parquet;
@@ -48,7 +50,7 @@ pub use downsample::downsample;
 pub use input::{FileInput, Layout, Prepared, Row, Rows, SampleGroup};
 pub use list::{Listing, list};
 pub use pull::FileSource;
-pub use read::read;
+pub use read::{read, read_labelled};
 pub use records::{Records, read_records};
 pub use settings::Settings;
 

@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::input::FileInput;
 use super::list::unknown_extension;
-use super::{Settings, csv, parquet};
+use super::{Settings, csv, labels, parquet};
 use crate::source::SourceError;
 
 /// Format of a file, from its name.
@@ -35,8 +35,39 @@ pub(super) struct Kind {
 /// no usable columns, no rows, or a cell that is neither number nor missing, or no time; [`SourceError::Limit`] beyond
 /// the limits of `settings`.
 pub fn read(path: &Path, settings: &Settings) -> Result<FileInput, SourceError> {
+    let (kind, bytes) = open(path, settings)?;
+    input(path, kind, bytes, settings)
+}
+
+/// As [`read`], and the known answers of the rows, in the order of the file.
+///
+/// Answers are the cells of the first column called as in [`LABEL_NAMES`](super::LABEL_NAMES); they must be `0`, `1`,
+/// `true` or `false`. `None` without such a column.
+///
+/// # Errors
+/// As [`read`]; [`SourceError::BadFile`] with the place of a cell that is no answer.
+pub fn read_labelled(path: &Path, settings: &Settings) -> Result<(FileInput, Option<Vec<bool>>), SourceError> {
+    let (kind, bytes) = open(path, settings)?;
+    let answers = contained(path, || match kind.format {
+        Format::Csv => labels::of_csv(path, &bytes),
+        Format::Parquet => labels::of_parquet(path, &bytes),
+    })?;
+    let input = input(path, kind, bytes, settings)?;
+    match answers {
+        Some(answers) if answers.len() != input.rows.len() => {
+            Err(bad(path, format!("{} rows have a label, but there are {} rows", answers.len(), input.rows.len())))
+        }
+        answers => Ok((input, answers)),
+    }
+}
+
+/// The kind and the content of the file.
+fn open(path: &Path, settings: &Settings) -> Result<(Kind, Vec<u8>), SourceError> {
     let (kind, size) = regular(path)?;
-    let bytes = load(path, kind, size, settings)?;
+    Ok((kind, load(path, kind, size, settings)?))
+}
+
+fn input(path: &Path, kind: Kind, bytes: Vec<u8>, settings: &Settings) -> Result<FileInput, SourceError> {
     let table = contained(path, || match kind.format {
         Format::Csv => csv::read(path, &bytes, settings),
         Format::Parquet => parquet::read(path, bytes, settings),

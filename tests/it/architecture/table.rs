@@ -109,7 +109,7 @@ pub(crate) const CONFINED: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("axum", &["http"]),
-    ("maud", &["http"]),
+    ("maud", &["http", "cli"]),
     ("plotly", &["http"]),
     ("utoipa", &["http"]),
     ("utoipa_axum", &["http"]),

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use super::seed::{Seeded, busy, demo};
 
 /// What the browser made of `url`: its document after all scripts ran, and its console.
-fn open(url: &str) -> (String, String) {
+pub(super) fn open(url: &str) -> (String, String) {
     #[expect(clippy::disallowed_methods, reason = "a test finds its browser as the one who runs it says")]
     let browser = std::env::var("TIDEWATCH_CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
     let profile = tempfile::tempdir().expect("a temporary directory");

@@ -7,5 +7,6 @@
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 mod chromium;
+mod evaluation;
 mod pages;
 mod seed;
