@@ -49,9 +49,10 @@ pub enum Season {
 #[error("season must be `auto`, `none` or a duration such as `24h`, got `{0}`")]
 pub struct SeasonError(pub String);
 
-/// The isolation forest inside a stream: trees (1 to 1000, 32 unless told), rows for each tree (2 to 1024, 64 unless
-/// told). `extended`, the features in one oblique cut of a batch forest, has no effect on the stream's, which cuts one
-/// feature at a time.
+/// The isolation forest inside a stream: trees (1 to 1000, 24 unless told), rows for each tree (2 to 1024, 64 unless told).
+///
+/// `extended`, the features in one oblique cut of a batch forest, has no effect on the stream's: it cuts one feature at a
+/// time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ForestKeys", into = "ForestKeys")]
 pub struct ForestSettings(IsolationForestParams);

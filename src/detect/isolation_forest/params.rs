@@ -104,9 +104,9 @@ impl IsolationForestParams {
         }
     }
 
-    /// A small forest for one stream among thousands: 32 trees of 64 rows.
+    /// A small forest for one stream among thousands: 24 trees of 64 rows.
     pub(in crate::detect) const DEFAULT_IN_STREAM: Self =
-        Self { trees: 32, sample_size: 64, split: Split::Axis, seed: 0 };
+        Self { trees: 24, sample_size: 64, split: Split::Axis, seed: 0 };
 
     /// The same with another seed.
     #[must_use]

@@ -23,6 +23,9 @@ pub(super) struct Scale {
     stage: u8,
 }
 
+/// Codes so near to each other, far from the middle, tell rounding rather than values.
+const COARSE: i16 = 16;
+
 /// What the reservoir says of a feature, in codes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spread {
@@ -88,6 +91,16 @@ impl Scale {
             better.unit_exponent = exponent.clamp(-1_000, 1_000);
         }
         (better != *self).then_some(better)
+    }
+
+    /// What a held code of this scale is in another, whose middle is a value as good as those near the median: where
+    /// these lie so far from this scale's middle that their codes are coarse, they stand at the new one, so that rounding
+    /// does not pass for spread.
+    pub(super) fn recode_held(&self, code: i16, spread: Spread, to: &Self) -> i16 {
+        let near = |other: i16| (i32::from(other) - i32::from(spread.median)).abs() <= i32::from(COARSE);
+        let moved = to.middle.to_bits() != self.middle.to_bits();
+        let coarse = moved && near(spread.tenth) && near(spread.ninetieth);
+        if coarse && near(code) { 0 } else { self.recode(code, to) }
     }
 
     /// What a code of this scale is in another.

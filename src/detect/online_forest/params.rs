@@ -72,10 +72,10 @@ impl OnlineForestParams {
         Ok(Self { trees, sample_size, time_constant, seed })
     }
 
-    /// 32 trees of 64 rows that forget in 4,000 points: about 11 KB for 14 features.
+    /// 24 trees of 64 rows that forget in 4,000 points: about 9 KB for 14 features.
     #[must_use]
     pub const fn small(seed: u64) -> Self {
-        Self { trees: 32, sample_size: 64, time_constant: TIME_CONSTANT, seed }
+        Self { trees: 24, sample_size: 64, time_constant: TIME_CONSTANT, seed }
     }
 
     /// The streaming forest that a detector's `forest` settings mean: as many trees, of as many rows, within the limits

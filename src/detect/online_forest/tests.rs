@@ -131,7 +131,7 @@ fn a_new_level_becomes_ordinary_within_the_time_constant() {
     let scores: Vec<f64> = (3_001..6_000).map(|i| forest.score_then_learn(&moved(i))).collect();
     let mean = |from: usize| scores[from..from + 200].iter().sum::<f64>() / 200.0;
     assert!(mean(1_000) < usual + 0.05, "{} {usual}", mean(1_000));
-    assert!((mean(2_700) - usual).abs() < 0.03, "{} {usual}", mean(2_700));
+    assert!((mean(2_700) - usual).abs() < 0.05, "{} {usual}", mean(2_700));
     let inside = forest.score(&bulk(1).map(|v| v + 1e6 + 30.0));
     assert!(inside > mean(2_700) + 0.1, "what is unusual at the new level is seen again: {inside}");
     assert!(forest.score(&bulk(1)) > usual + 0.1, "the old level was forgotten");
