@@ -17,18 +17,20 @@ pub(super) const HELD: usize = 64;
 const FIT_EVERY: u32 = 8;
 /// Prior of the tail: a shape and a mean excess, each worth so many excesses.
 const PRIOR_SHAPE: f64 = 0.2;
-const PRIOR_MEAN: f64 = 1.2;
-const PRIOR_SHAPE_WEIGHT: f64 = 10.0;
-const PRIOR_MEAN_WEIGHT: f64 = 4.0;
+const PRIOR_MEAN: f64 = 0.8;
+const PRIOR_SHAPE_WEIGHT: f64 = 12.0;
+const PRIOR_MEAN_WEIGHT: f64 = 3.0;
 const SHAPES: (f64, f64) = (-0.2, 0.6);
 /// Threshold before anything is known, and the least one.
 const FIRST_THRESHOLD: f64 = 2.5;
 const LEAST_THRESHOLD: f64 = 1.0;
+/// Share of the way to the end of a bounded tail that is believed.
+const KNOWN_WAY: f64 = 0.6;
 /// The threshold learns like a mean of at least so many and at most so many points.
 const FASTEST: f64 = 50.0;
 const SLOWEST: f64 = 5_000.0;
 /// An excess enters the fit as one that is passed once in so many excesses, at most.
-const WINSOR: f64 = 50.0;
+const WINSOR: f64 = 100.0;
 
 /// One side's tail.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,7 +84,7 @@ impl Tail {
     fn ln_beyond(&self, height: f64, at_threshold: f64) -> f64 {
         let excess = height - self.threshold;
         if excess > 0.0 {
-            at_threshold + self.pareto().ln_survival(excess)
+            at_threshold + self.ln_survival(excess)
         } else {
             at_threshold * (height / self.threshold).max(0.0)
         }
@@ -94,7 +96,7 @@ impl Tail {
         if ln_p >= at_threshold {
             self.threshold * ln_p / at_threshold
         } else {
-            self.threshold + self.pareto().excess_at(ln_p - at_threshold)
+            self.threshold + self.excess_at(ln_p - at_threshold)
         }
     }
 
@@ -140,7 +142,30 @@ impl Tail {
         let found = Pareto::fit(sorted).map_or(PRIOR_SHAPE, |fit| fit.shape.clamp(SHAPES.0, SHAPES.1));
         self.shape = (n * found + PRIOR_SHAPE_WEIGHT * PRIOR_SHAPE) / (n + PRIOR_SHAPE_WEIGHT);
         self.scale = mean * (1.0 - self.shape);
-        self.most = self.pareto().excess_at(-WINSOR.ln());
+        self.most = self.excess_at(-WINSOR.ln());
+    }
+
+    /// The fitted tail; one that ends is continued as an exponential one from six tenths of the way to its end on, because
+    /// some dozens of excesses do not tell what is impossible.
+    fn ln_survival(&self, excess: f64) -> f64 {
+        let known = self.known_excess();
+        let beyond = (excess - known).max(0.0);
+        self.pareto().ln_survival(excess.min(known)) - beyond / (self.scale * (1.0 - KNOWN_WAY))
+    }
+
+    fn excess_at(&self, ln_p: f64) -> f64 {
+        let known = self.known_excess();
+        let at_known = self.pareto().ln_survival(known);
+        if ln_p < at_known {
+            known + (at_known - ln_p) * self.scale * (1.0 - KNOWN_WAY)
+        } else {
+            self.pareto().excess_at(ln_p)
+        }
+    }
+
+    /// The excess up to which the fit is believed: infinite unless it ends.
+    fn known_excess(&self) -> f64 {
+        if self.shape < 0.0 { -KNOWN_WAY * self.scale / self.shape } else { f64::INFINITY }
     }
 
     const fn pareto(&self) -> Pareto {

@@ -94,7 +94,7 @@ pub(super) fn of(point: &Point, evidence: &Evidence) -> PointScore {
     let quick = if unwanted(evidence.is_above) { 0.0 } else { point.quick_ln_p };
     let slow = if unwanted(evidence.parts[1] >= 0.0) { 0.0 } else { point.slow_ln_p };
     let ln_p = if point.counts { (quick.min(slow) + LN_CHANCES).clamp(f64::MIN_POSITIVE.ln(), 0.0) } else { 0.0 };
-    let score = ln_p / point.ln_p_star;
+    let score = (ln_p / point.ln_p_star).abs();
     let direction = explain::direction(point.value, point.lower, point.upper);
     let telling = point.counts && score >= TELLING;
     let mut reasons = Vec::new();
