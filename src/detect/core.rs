@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::adapt::{Gathering, Rebase};
+use super::adapt::Gathering;
 use super::excess::Excess;
 use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
+use super::frame::Frame;
 use super::isolation_forest::{IsolationForest, IsolationForestParams, mix};
 use super::novelty::Novelty;
 use super::residual::ResidualTail;
 use super::ridge::Ridge;
-use super::seasonal::Seasonal;
+use super::seasonal::{Expectation, Seasonal};
 use super::settings::Settings;
 use super::shape::Shape;
 use super::trail::Trail;
@@ -32,8 +33,8 @@ const LONG_WINDOW: usize = 32;
 const WIDTH_AGES: [u64; 4] = [WARM_UP, 200, 1_000, 5_000];
 /// One-step errors that make a scale.
 const FEWEST_ERRORS: usize = 30;
-/// Largest magnitude inside, in units of the first move.
-const MOST: f64 = 1e60;
+/// Part of the one-step prediction that is left with each value not seen.
+const KEPT: f64 = 0.98;
 
 /// Where evidence comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,9 @@ pub(super) struct Core {
     /// Expected value and residual scale of the last point, in the units of the input.
     #[serde(skip)]
     pub(super) outlook: (f64, f64),
+    /// Values in a row that were not seen.
+    #[serde(default)]
+    unseen: u32,
     recent: Recent,
     seasonal: Seasonal,
     ridge: Ridge,
@@ -118,17 +122,6 @@ pub(super) struct Core {
     next_reservoir: u64,
     next_shape: u64,
     frozen: bool,
-}
-
-/// The metric's own origin and unit: its first value and the size of its first move (as a power of two).
-///
-/// Scores do not depend on the unit or the zero of a metric, and nothing inside overflows.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Frame {
-    origin: Option<f64>,
-    unit_exponent: Option<i32>,
-    #[serde(default)]
-    pub(super) rebase: Rebase,
 }
 
 /// The forest and the rows it was fitted on; a snapshot holds the rows, the forest follows from them.
@@ -156,6 +149,7 @@ impl Core {
             frame: Frame::default(),
             gathering: None,
             outlook: (0.0, 1.0),
+            unseen: 0,
             recent: Recent::new(held),
             seasonal: Seasonal::new(day, week, held),
             ridge: Ridge::new(day, week, held),
@@ -183,8 +177,9 @@ impl Core {
         let imputed = imputed || raw.is_nan();
         let learn = !imputed && !self.frozen;
         let expected = self.seasonal.expect(&self.recent);
-        let value = if raw.is_nan() { expected.value } else { self.frame.enter(raw) };
         let prediction = self.ridge.predict(&self.recent);
+        self.unseen = if raw.is_nan() { self.unseen.saturating_add(1) } else { 0 };
+        let value = if raw.is_nan() { self.stand_in(&expected, prediction) } else { self.frame.enter(raw) };
         let residual = if self.seasonal.is_ready() { (value - expected.value) / expected.scale } else { 0.0 };
         let before = self.recent.lag(0);
         self.recent.push(value);
@@ -197,7 +192,7 @@ impl Core {
             *excess = raw.map_or(0.0, |raw| part.of(raw));
         }
         let warming_up = self.learned < WARM_UP;
-        let (expected_raw, unit) = (self.frame.leave(expected.value), self.frame.unit() * self.frame.rebase.gain);
+        let (expected_raw, unit) = (self.frame.leave(expected.value), self.frame.unit());
         let evidence = Evidence {
             value: if raw.is_nan() { expected_raw } else { raw.clamp(f64::MIN, f64::MAX) },
             inner: value,
@@ -259,6 +254,13 @@ impl Core {
         }
         self.forest.grow();
         Ok(())
+    }
+
+    /// What stands in the place of a value that was not seen: the one-step prediction at first, so that windows keep their
+    /// shape, and more and more what season and level promise, towards which predictions of predictions must not drift.
+    fn stand_in(&self, expected: &Expectation, prediction: f64) -> f64 {
+        let reach = 5.0 * expected.scale;
+        expected.value + KEPT.powf(f64::from(self.unseen)) * (prediction - expected.value).clamp(-reach, reach)
     }
 
     fn step_scale(&self) -> f64 {
@@ -348,28 +350,6 @@ impl Core {
         let level: Vec<f64> = self.rows.values().collect();
         let level: Vec<f64> = level.chunks_exact(FEATURES).flat_map(|r| r[..LEVEL_FEATURES].iter().copied()).collect();
         self.level.rebuild(&level);
-    }
-}
-
-impl Frame {
-    /// A value in the metric's own frame; the first value is 0, the first move between 1 and 2.
-    fn enter(&mut self, raw: f64) -> f64 {
-        let raw = ((raw.clamp(-1e307, 1e307) - self.rebase.shift) / self.rebase.gain).clamp(-1e307, 1e307);
-        let origin = *self.origin.get_or_insert(raw);
-        let moved = raw - origin;
-        if self.unit_exponent.is_none() && moved.abs() > 0.0 {
-            self.unit_exponent = Some((moved.abs().log2().floor() as i32).clamp(-1_000, 1_000));
-        }
-        (moved / self.unit()).clamp(-MOST, MOST)
-    }
-
-    fn unit(&self) -> f64 {
-        f64::from(self.unit_exponent.unwrap_or(0)).exp2()
-    }
-
-    fn leave(&self, value: f64) -> f64 {
-        let raw = self.origin.unwrap_or(0.0) + value * self.unit();
-        (raw * self.rebase.gain + self.rebase.shift).clamp(f64::MIN, f64::MAX)
     }
 }
 
