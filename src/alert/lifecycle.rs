@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::PointScore;
+use crate::detect::{Direction, PointScore};
 
 /// When an alert fires and when it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -20,11 +20,24 @@ pub struct Settings {
     /// Points judged with less confidence than this, 0 to 1, are scored and shown but wake nobody. Default 0.5, which a
     /// new series reaches after some 250 points.
     pub min_confidence: f64,
+    /// Whether points whose value is ordinary count for nothing while the windows of the detector still hold a value that
+    /// was not: then a blip ends with its values. Default `false`.
+    pub without_echo: bool,
 }
+
+/// Points after a value outside of its band for which windows hold it: the longest of the detector's fixed ones.
+const ECHO_POINTS: usize = 32;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { firing_points: 2, window_points: 3, immediate_score: 3.0, resolving_points: 6, min_confidence: 0.5 }
+        Self {
+            firing_points: 2,
+            window_points: 3,
+            immediate_score: 3.0,
+            resolving_points: 6,
+            min_confidence: 0.5,
+            without_echo: false,
+        }
     }
 }
 
@@ -77,6 +90,9 @@ pub struct Lifecycle {
     ordinary_in_a_row: usize,
     firing: bool,
     episode: Option<Episode>,
+    /// Points since the last anomalous value outside of its band.
+    #[serde(default)]
+    since_outside: Option<usize>,
 }
 
 impl Lifecycle {
@@ -85,8 +101,10 @@ impl Lifecycle {
         if point.imputed {
             return if self.firing { Transition::StillFiring } else { Transition::Quiet };
         }
-        self.remember(point, settings);
-        if point.is_anomaly {
+        let echo = self.is_echo(point);
+        let unusual = point.is_anomaly && !(echo && settings.without_echo);
+        self.remember(unusual, settings);
+        if unusual {
             return self.anomalous(point, settings);
         }
         self.ordinary_in_a_row += 1;
@@ -113,8 +131,15 @@ impl Lifecycle {
         self.firing
     }
 
-    fn remember(&mut self, point: &PointScore, settings: &Settings) {
-        self.recent.push(point.is_anomaly);
+    /// Whether `point` has an ordinary value and follows one that was not; counts the points in between.
+    fn is_echo(&mut self, point: &PointScore) -> bool {
+        let outside = point.is_anomaly && point.direction != Direction::Within;
+        self.since_outside = if outside { Some(0) } else { self.since_outside.map(|points| points.saturating_add(1)) };
+        point.direction == Direction::Within && self.since_outside.is_some_and(|points| points <= ECHO_POINTS)
+    }
+
+    fn remember(&mut self, unusual: bool, settings: &Settings) {
+        self.recent.push(unusual);
         let keep = settings.window_points.max(settings.firing_points).max(1);
         if self.recent.len() > keep {
             self.recent.remove(0);
@@ -152,7 +177,6 @@ impl Lifecycle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Direction;
 
     fn point(minute: i64, score: f64) -> PointScore {
         PointScore {
@@ -200,6 +224,30 @@ mod tests {
     #[test]
     fn two_of_three_fire_and_three_ordinary_ones_resolve() {
         check(&[0.0, 1.2, 0.1, 1.3, 0.0, 0.0, 0.0, 0.0], ".p.FffR.");
+    }
+
+    #[test]
+    fn what_a_blip_leaves_in_the_windows_is_no_duration() {
+        let echo = |minute| PointScore { direction: Direction::Within, ..point(minute, 1.5) };
+        let settings = Settings {
+            firing_points: 4,
+            window_points: 5,
+            immediate_score: f64::INFINITY,
+            without_echo: true,
+            ..Settings::default()
+        };
+        let fires = |points: &[PointScore], settings: &Settings| {
+            let mut lifecycle = Lifecycle::default();
+            points.iter().any(|point| matches!(lifecycle.observe(point, settings), Transition::Fired(_)))
+        };
+        let mut blip: Vec<PointScore> = (0..2).map(|minute| point(minute, 2.0)).collect();
+        blip.extend((2..30).map(echo));
+        assert!(!fires(&blip, &settings));
+        assert!(fires(&blip, &Settings { without_echo: false, ..settings }));
+        let shape: Vec<PointScore> = (0..5).map(echo).collect();
+        assert!(fires(&shape, &settings), "a shape that lasts is no echo");
+        let lasting: Vec<PointScore> = (0..5).map(|minute| point(minute, 2.0)).collect();
+        assert!(fires(&lasting, &settings));
     }
 
     #[test]

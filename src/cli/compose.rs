@@ -261,6 +261,7 @@ fn lifecycle(step: Step, min_duration: HumanDuration) -> alert::lifecycle::Setti
         firing_points: points,
         window_points: points + points.div_ceil(4),
         immediate_score,
+        without_echo: true,
         ..usual
     }
 }

@@ -13,7 +13,7 @@ use super::opening::{Opening, Prior};
 use super::reseason::Reseason;
 use super::residual::ResidualTail;
 use super::ridge::Ridge;
-use super::seasonal::Seasonal;
+use super::seasonal::{Expectation, Seasonal};
 use super::settings::Settings;
 use super::shape::Shape;
 use super::trail::Trail;
@@ -38,6 +38,8 @@ const LONG_WINDOW: usize = 32;
 const WIDTH_AGES: [u64; 4] = [WARM_UP, 200, 1_000, 5_000];
 /// One-step errors that make a scale.
 const FEWEST_ERRORS: usize = 30;
+/// Part of the one-step prediction that is left with each value not seen.
+const KEPT: f64 = 0.98;
 
 /// Where evidence comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,9 @@ pub(super) struct Core {
     /// Expected value and residual scale of the last point, in the units of the input.
     #[serde(skip)]
     pub(super) outlook: (f64, f64),
+    /// Values in a row that were not seen.
+    #[serde(default)]
+    unseen: u32,
     recent: Recent,
     seasonal: Seasonal,
     #[serde(default)]
@@ -147,6 +152,7 @@ impl Core {
             frame: Frame::default(),
             gathering: None,
             outlook: (0.0, 1.0),
+            unseen: 0,
             recent: Recent::new(held),
             seasonal: Seasonal::new(day, week, held),
             reseason: Reseason::new(step, settings.season),
@@ -178,8 +184,9 @@ impl Core {
         let raw = if imputed && self.learned == 0 { f64::NAN } else { raw };
         let learn = !imputed && !self.frozen;
         let expected = self.seasonal.expect(&self.recent);
-        let value = if raw.is_nan() { expected.value } else { self.frame.enter(raw) };
         let prediction = self.ridge.predict(&self.recent);
+        self.unseen = if raw.is_nan() { self.unseen.saturating_add(1) } else { 0 };
+        let value = if raw.is_nan() { self.stand_in(&expected, prediction) } else { self.frame.enter(raw) };
         let residual = if self.seasonal.is_ready() { (value - expected.value) / expected.scale } else { 0.0 };
         let before = self.recent.lag(0);
         self.recent.push(value);
@@ -193,7 +200,7 @@ impl Core {
         }
         let warming_up = self.learned < WARM_UP;
         let opening = self.opening.expect().filter(|_| warming_up);
-        let of_season = (self.frame.leave(expected.value), (expected.scale * self.frame.gain()).min(f64::MAX));
+        let of_season = (self.frame.leave(expected.value), (expected.scale * self.frame.unit()).min(f64::MAX));
         let (expected_raw, scale_raw) = opening.unwrap_or(of_season);
         let evidence = Evidence {
             value: if raw.is_nan() { expected_raw } else { raw.clamp(f64::MIN, f64::MAX) },
@@ -274,6 +281,13 @@ impl Core {
             return Err("its parts do not fit together");
         }
         Ok(())
+    }
+
+    /// What stands in the place of a value that was not seen: the one-step prediction at first, so that windows keep their
+    /// shape, and more and more what season and level promise, towards which predictions of predictions must not drift.
+    fn stand_in(&self, expected: &Expectation, prediction: f64) -> f64 {
+        let reach = 5.0 * expected.scale;
+        expected.value + KEPT.powf(f64::from(self.unseen)) * (prediction - expected.value).clamp(-reach, reach)
     }
 
     fn step_scale(&self) -> f64 {

@@ -27,21 +27,22 @@ impl Frame {
         if self.unit_exponent.is_none() && moved.abs() > 0.0 {
             self.unit_exponent = Some((moved.abs().log2().floor() as i32).clamp(-1_000, 1_000));
         }
-        (moved / self.unit()).clamp(-MOST, MOST)
+        (moved / self.own_unit()).clamp(-MOST, MOST)
     }
 
-    fn unit(&self) -> f64 {
+    /// One unit of the frame in the units of the input.
+    pub(super) fn unit(&self) -> f64 {
+        self.own_unit() * self.rebase.gain
+    }
+
+    fn own_unit(&self) -> f64 {
         f64::from(self.unit_exponent.unwrap_or(0)).exp2()
     }
 
+    /// A value of the frame in the units of the input, finite.
     pub(super) fn leave(&self, value: f64) -> f64 {
-        let raw = self.origin.unwrap_or(0.0) + value * self.unit();
+        let raw = self.origin.unwrap_or(0.0) + value * self.own_unit();
         (raw * self.rebase.gain + self.rebase.shift).clamp(f64::MIN, f64::MAX)
-    }
-
-    /// Units of the input in one unit inside.
-    pub(super) fn gain(&self) -> f64 {
-        self.unit() * self.rebase.gain
     }
 }
 

@@ -9,6 +9,10 @@
 //! the one-step prediction, and the shape of the newest window. Each part's raw score becomes an excess over its own past;
 //! the mean of `ln(1 + excess)` is the evidence; the evidence becomes a p-value. [`Model::Light`] judges a series by other
 //! means, in 4 KB: `light/`.
+//!
+//! Around that stands what people know: gates take an alarm away and say why ([`Suppression`]), planned work is judged and
+//! not learned, an announced change carries what was learned over to the new level, and the boundary `p*` is that of the
+//! budget times what a series weighs, what the team's budget leaves, and what really fired ([`retune`]).
 
 mod adapt;
 mod boundary;

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::changes::{Bearing, in_words, moves_level, vigilance, watch_of, work_of};
+use super::changes::{Bearing, LATEST, in_words, moves_level, vigilance, watch_of, work_of};
 use super::settings::DetectorSpec;
 use super::tracked::{Happened, RESOLVED_BECAUSE, Tracked};
 use super::{App, EngineError};
 use crate::alert::lifecycle::Lifecycle;
 use crate::detect::{Suppression, score_of};
-use crate::store::{AnomalyRecord, NewRevision, RecordedEvent};
+use crate::store::{AnomalyRecord, ChangeEvent, ChangeKind, NewRevision, RecordedEvent};
 
 /// Judgements that one late event revises at most.
 const MOST_REVISED: usize = 10_000;
@@ -21,7 +21,7 @@ impl Tracked {
     pub(super) fn take_note(&mut self, changes: &Bearing<'_>, now: Timestamp) -> Happened {
         let mut happened = Happened::default();
         for recorded in changes.iter() {
-            let judged = self.last_at.is_some_and(|last| recorded.event.starts_at <= last);
+            let judged = self.last_at.is_some_and(|last| is_late(&recorded.event, last));
             if !self.events.insert(recorded.id) || !judged {
                 continue;
             }
@@ -42,7 +42,7 @@ impl Tracked {
         let Some(episode) = self.lifecycle.episode().filter(|_| self.lifecycle.is_firing()) else { return };
         let work = work_of(&recorded.event);
         let planned = work.is_some_and(|(from, to)| from <= episode.since && episode.last_anomalous < to);
-        let normal = recorded.event.kind == crate::store::ChangeKind::NewNormal;
+        let normal = recorded.event.kind == ChangeKind::NewNormal;
         if !planned && !normal {
             return;
         }
@@ -92,6 +92,12 @@ fn revision(record: &AnomalyRecord, recorded: &RecordedEvent, p_star: f64) -> Ne
     let closer = score_of(record.point.p_value, (p_star * vigilance()).min(0.01));
     let is_anomaly = is_anomaly || (suppressed.is_none() && closer >= 1.0);
     NewRevision { at, event_id, because, score: score.max(closer), is_anomaly, suppressed }
+}
+
+/// Whether an event that is new lies before the last point judged, and not so far that it is history.
+fn is_late(event: &ChangeEvent, last: Timestamp) -> bool {
+    let oldest = last.saturating_sub(LATEST).unwrap_or(Timestamp::MIN);
+    event.starts_at <= last && event.ends_at.unwrap_or(event.starts_at) >= oldest
 }
 
 fn arrived(recorded: &RecordedEvent) -> String {

@@ -26,10 +26,11 @@ impl App {
         happened: Happened,
         now: Timestamp,
     ) -> Result<(), EngineError> {
+        // before the new judgements, which know of the change
+        self.revise(spec, tracked, &happened.late, now).await?;
         if !happened.anomalies.is_empty() {
             self.store().put_anomalies(&spec.name, &tracked.name, &happened.anomalies).await?;
         }
-        self.revise(spec, tracked, &happened.late, now).await?;
         for mut alert in happened.alerts {
             let starts_at = alert.starts_at;
             if alert.state == AlertState::Firing {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::error;
 
-use super::changes::Bearing;
+use super::changes::Changes;
 use super::plan::{clean, history_range};
 use super::settings::DetectorSpec;
 use super::tracked::{Tracked, group};
@@ -81,9 +81,10 @@ impl App {
         let model = model_name(&spec.name);
         let incumbent = self.usable_model(&model).await?;
         // compute
+        let changes = Changes::new(self.store().recorded_events(range.start..=range.end).await?);
         let owned = spec.clone();
         let (artefact, points, challenger) =
-            compute::run_long(move || learn(samples, &owned, range.end, now)).await??;
+            compute::run_long(move || learn(samples, &owned, &changes, range.end, now)).await??;
         let before = incumbent
             .as_ref()
             .and_then(|loaded| serde_json::from_value::<Backtest>(loaded.manifest.metrics.clone()).ok());
@@ -176,6 +177,7 @@ fn model_name(detector: &str) -> String {
 fn learn(
     samples: Vec<Samples>,
     spec: &DetectorSpec,
+    changes: &Changes,
     end: Timestamp,
     now: Timestamp,
 ) -> Result<(Artefact, usize, Backtest), EngineError> {
@@ -190,7 +192,7 @@ fn learn(
     let mut tracked = Vec::new();
     for group in group(samples, &spec.entity_by) {
         let mut one = Tracked::new(&group, spec.step, &spec.detect, None)?;
-        points += one.advance(&group, end, spec, &Bearing::default(), now)?.points;
+        points += one.advance(&group, end, spec, &changes.on(&group.labels, spec), now)?.points;
         tracked.push(one);
     }
     let backtest = backtest(&series, spec)?;

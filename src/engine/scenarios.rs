@@ -27,6 +27,8 @@ pub(super) const FIRST: i64 = 1_000_000;
 pub(super) struct World {
     /// Instances that are there, each with the minutes in which it is unusual.
     pub(super) instances: BTreeMap<&'static str, std::ops::Range<i64>>,
+    /// Minute from which an instance is at a multiple of its usual level.
+    pub(super) levels: BTreeMap<&'static str, (i64, f64)>,
     /// Minute after which an instance has no samples.
     gone_after: BTreeMap<&'static str, i64>,
     partial: bool,
@@ -53,7 +55,8 @@ impl SeriesSource for Scripted {
             let last = world.gone_after.get(name).copied().unwrap_or(i64::MAX).min(minutes(range.end));
             let value = |minute: i64| {
                 let usual = 10.0 + (minute as f64 / 7.0).sin() + (minute % 5) as f64 * 0.1;
-                let value = if unusual.contains(&minute) { 90.0 } else { usual };
+                let level = world.levels.get(name).filter(|(from, _)| minute >= *from).map_or(1.0, |(_, level)| *level);
+                let value = if unusual.contains(&minute) { 90.0 } else { usual * level };
                 if world.counter { (minute - FIRST + HISTORY) as f64 * 600.0 + value } else { value }
             };
             let points: Vec<Sample> = (minutes(range.start).max(FIRST - HISTORY)..=last)

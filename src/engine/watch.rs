@@ -111,7 +111,8 @@ impl App {
         };
         let Some(range) = next_range(&known, spec, now) else { return Ok(Round::default()) };
         let (groups, whole) = self.new_groups(spec, &known, range, (history_at, now)).await?;
-        let setting = Arc::new(self.setting(spec, &groups, &known, range, now).await?);
+        let all = if whole { whole_history(spec, range.end)? } else { range };
+        let setting = Arc::new(self.setting(spec, &groups, &known, all, now).await?);
         self.welcome_back(spec, &known, &groups, now).await?;
         let present: BTreeSet<Fingerprint> = groups.iter().map(|group| group.labels.fingerprint()).collect();
         let mut work: Vec<Work> = groups

@@ -229,6 +229,7 @@ fn help_can_be_read_aloud() {
         &["models"],
         &["models", "list"],
         &["models", "show"],
+        &["budget"],
         &["check-config"],
     ];
     for command in commands {

@@ -1191,7 +1191,7 @@ async fn gates_of_a_request_take_anomalies_away_and_say_why() {
     for (gates, why) in [
         (json!({"min_deviation": {"absolute": 100}}), "below_min_deviation"),
         (json!({"business_hours": "Mon-Fri 08:00-18:00"}), "outside_business_hours"),
-        (json!({"maintenance": [{"weekly": "Sat 20:00-24:00"}]}), "maintenance"),
+        (json!({"maintenance": [{"weekly": "Sat 23:00-24:00"}]}), "maintenance"),
     ] {
         let shut = score(gates).await;
         assert_eq!((&shut["is_anomaly"], &shut["suppressed"]), (&json!(false), &json!(why)));

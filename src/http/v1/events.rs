@@ -70,6 +70,12 @@ struct Events {
 }
 
 /// Tell of a change
+///
+/// Detectors heed it where all its labels are among those of a series, of its detector, or `alertname`. After a `deploy`
+/// or `scaling` the watch is closer for 30 minutes (three times the probability at the boundary). After a `scaling`,
+/// `migration` or `new_normal` the level is sought anew, so that what is known of the series is carried over to it.
+/// During `maintenance` (an hour without an end) points are scored, neither learned nor alerted on. An event up to 7 days
+/// late adds revisions to what was published in its time, which stays as it is.
 #[utoipa::path(post, path = "/api/v1/events", tag = "alerts", request_body = EventShape,
     responses((status = 201, description = "It is kept.", body = EventKept), BodyFailures))]
 async fn add(
