@@ -282,3 +282,94 @@ fn span(secs: f64) -> String {
 fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use rand::{Rng, SeedableRng};
+    use rand_pcg::Pcg64;
+
+    use super::super::{SeriesDetector, score_series};
+    use super::*;
+    use crate::series::Series;
+
+    fn series(name: &str, step_secs: i64, points: usize, value: impl Fn(usize, f64) -> f64) -> Series {
+        let mut random = Pcg64::seed_from_u64(5);
+        let values = (0..points).map(|i| value(i, random.random_range(-1.0..1.0))).collect();
+        let step = Step::from_secs(step_secs).expect("positive");
+        Series::try_new(name, "2026-03-02T00:00:00Z".parse().expect("time"), step, values).expect("finite")
+    }
+
+    fn chosen(series: &Series, settings: &Settings) -> Choice {
+        choose(&Profile::of(series), settings)
+    }
+
+    fn wave(i: usize, period: f64) -> f64 {
+        10.0 * (TAU * i as f64 / period).sin()
+    }
+
+    #[test]
+    fn the_season_follows_from_what_was_measured() {
+        let hours = |settings: &Settings, points, period| {
+            let choice = chosen(&series("x", 300, points, |i, noise| wave(i, period) + noise), settings);
+            (choice.season_secs.map(|secs| secs / 3_600.0), choice.because[0].clone())
+        };
+        let auto = Settings::default();
+        assert!(matches!(hours(&auto, 4_032, 288.0), (Some(24.0), Because::Daily(_))));
+        assert!(
+            matches!(hours(&auto, 4_032, 100.0), (Some(h), Because::Measured(_)) if (h - 100.0 / 12.0).abs() < 0.01)
+        );
+        assert!(matches!(hours(&auto, 4_032, 1e9), (Some(24.0), Because::NoSeason)));
+        assert!(matches!(hours(&auto, 300, 288.0), (Some(24.0), Because::TooShortForSeason(_))));
+        let off = Settings { season: Season::None, ..Settings::default() };
+        assert!(matches!(hours(&off, 4_032, 288.0), (None, Because::SeasonOff)));
+        let named = Settings { season: "12h".to_owned().try_into().expect("season"), ..Settings::default() };
+        assert!(matches!(hours(&named, 4_032, 288.0), (Some(12.0), Because::SeasonGiven(_))));
+        let daily = chosen(&series("x", 86_400, 400, |_, noise| noise), &auto);
+        assert!(matches!(daily.because[0], Because::StepTooLong(_)) && daily.season_secs.is_none());
+    }
+
+    #[test]
+    fn counters_noise_and_names_are_advised_on() {
+        let auto = Settings::default();
+        let counter = chosen(&series("requests_total", 60, 2_000, |i, noise| 100.0 * i as f64 + noise + 1.0), &auto);
+        assert!(counter.as_rate && counter.because.iter().any(|b| b.sentence().contains("rate()")), "{counter:?}");
+        let grown = chosen(&series("x", 300, 4_032, |i, noise| (12.0 + wave(i, 288.0)) * (1.0 + 0.2 * noise)), &auto);
+        assert!(grown.as_logarithm && !grown.as_rate, "{grown:?}");
+        let errors = chosen(&series("http_errors", 300, 4_032, |i, _| f64::from(u8::from(i % 40 == 1))), &auto);
+        assert_eq!((errors.direction, errors.as_logarithm), (Watch::Above, false));
+        let free = chosen(&series("disk_free_bytes", 300, 100, |_, noise| 5.0 + noise), &auto);
+        assert_eq!(free.direction, Watch::Below);
+        assert!(free.until_trusted_secs > 1e6, "{free:?}");
+        let still = chosen(&series("x", 300, 100, |_, _| 4.0), &auto);
+        assert!(still.because.contains(&Because::NeverMoved));
+        for because in [counter, grown, errors, free, still].iter().flat_map(|choice| &choice.because) {
+            assert!(because.sentence().ends_with('.') && !because.about().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_stream_finds_its_season_by_itself_and_from_its_past_only() {
+        let eight = series("x", 300, 3_000, |i, noise| if i % 100 < 20 { 30.0 } else { 0.0 } + noise);
+        let day = Settings { season: "24h".to_owned().try_into().expect("season"), ..Settings::default() };
+        let error = |settings: &Settings| {
+            let scores = score_series(&eight, settings).expect("scores");
+            scores.points[2_000..].iter().map(|p| (p.value - p.expected).abs()).sum::<f64>() / 1_000.0
+        };
+        let (auto, day) = (error(&Settings::default()), error(&day));
+        assert!(auto < 0.5 * day, "{auto} {day}");
+        let whole = score_series(&eight, &Settings::default()).expect("scores");
+        let part = score_series(&eight.head(1_000), &Settings::default()).expect("scores");
+        assert_eq!(whole.points[..1_000], part.points[..]);
+        // a snapshot taken before the look goes on as if it had not been taken
+        let mut one = SeriesDetector::new(eight.step(), &Settings::default());
+        eight.values()[..800].iter().enumerate().for_each(|(i, v)| drop(one.push(eight.time_at(i), *v, false)));
+        let text = serde_json::to_string(&one).expect("written");
+        let mut again: SeriesDetector = serde_json::from_str(&text).expect("read");
+        for (i, value) in eight.values().iter().enumerate().skip(800).take(400) {
+            let at = eight.time_at(i);
+            assert_eq!(one.push(at, *value, false), again.push(at, *value, false), "{i}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ const SHIFT: f64 = 3.0;
 /// At most so many of the newest eight residuals make a spike or a dip.
 const FEW: usize = 3;
 /// Spread of the residuals over the long window, in scales, from which on what was expected has moved.
-const SEASON_MOVES: f64 = 3.0;
+const SEASON_MOVES: f64 = 1.5;
 /// Where the spreads of values and residuals over the long window stand among the features.
 const LONG_SPREAD: usize = 3;
 const RESIDUAL_LONG_SPREAD: usize = 13;
@@ -143,5 +143,58 @@ fn spread(shares: &mut [f64; FEATURES], weights: Option<&[f64]>, earned: f64) {
     match weights.filter(|_| total > 0.0) {
         Some(weights) => shares.iter_mut().zip(weights).for_each(|(s, w)| *s += earned * w / total),
         None => shares.iter_mut().for_each(|s| *s += earned / FEATURES as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use super::super::{Settings, score_series};
+    use super::*;
+    use crate::series::{Series, Step};
+
+    fn noise(i: usize) -> f64 {
+        let mut z = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((z ^ (z >> 27)) >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+    }
+
+    fn usual(i: usize) -> f64 {
+        100.0 + 20.0 * (TAU * i as f64 / 288.0).sin() + 2.0 * noise(i)
+    }
+
+    const FROM: usize = 2_880;
+
+    /// Reasons of the points from `FROM` to `FROM + points` of a series of five-minute points.
+    fn reasons_of(points: usize, value: impl Fn(usize) -> f64) -> Vec<Vec<Reason>> {
+        let values = (0..FROM + points).map(|i| if i < FROM { usual(i) } else { value(i) }).collect();
+        let step = Step::from_secs(300).expect("positive");
+        let series = Series::try_new("m", jiff::Timestamp::UNIX_EPOCH, step, values).expect("finite");
+        let scores = score_series(&series, &Settings::default()).expect("scores");
+        scores.points[FROM..].iter().map(|point| point.reasons.clone()).collect()
+    }
+
+    #[track_caller]
+    fn check(reasons: &[Vec<Reason>], says: Reason, never: &[Reason]) {
+        assert!(reasons.iter().any(|all| all.contains(&says)), "{says:?} is not said: {reasons:?}");
+        assert!(!reasons.iter().flatten().any(|reason| never.contains(reason)), "{reasons:?}");
+    }
+
+    #[test]
+    fn a_short_excursion_is_a_spike_or_a_dip_and_a_lasting_one_a_level_shift() {
+        let bump = |by: f64, until: usize| reasons_of(until, move |i| usual(i) + by);
+        check(&bump(60.0, 1), Reason::Spike, &[Reason::LevelShift, Reason::MoreVariable, Reason::Dip]);
+        check(&bump(-60.0, 2), Reason::Dip, &[Reason::LevelShift, Reason::MoreVariable, Reason::Spike]);
+        let lasting = bump(60.0, 12);
+        check(&lasting[6..], Reason::LevelShift, &[Reason::Spike, Reason::Dip]);
+        check(&lasting[..1], Reason::Spike, &[Reason::LevelShift]);
+    }
+
+    #[test]
+    fn noise_on_both_sides_is_more_variable_and_a_season_that_does_not_come_is_missed() {
+        check(&reasons_of(24, |i| usual(i) + 60.0 * noise(i + 7)), Reason::MoreVariable, &[Reason::Flatline]);
+        let shapeless = reasons_of(200, |i| 100.0 + 2.0 * noise(i));
+        check(&shapeless, Reason::MissingSeason, &[Reason::Flatline]);
     }
 }

@@ -314,6 +314,56 @@ async fn what_was_over_before_the_service_started_is_not_announced() {
     assert_eq!(stage.delivered().await, []);
 }
 
+/// Twelve replicas of a service under one load; `c` is far from the others in `unusual`, all of them in `together`.
+async fn replicas(unusual: std::ops::Range<i64>, together: std::ops::Range<i64>) -> (Stage, DetectorSpec) {
+    let stage = Stage::new().await;
+    stage.change(|world| {
+        world.instances = "abcdefghijkl"
+            .split("")
+            .filter(|name| !name.is_empty())
+            .map(|name| (name, if name == "c" { unusual.clone() } else { together.clone() }))
+            .collect();
+        if !together.is_empty() {
+            world.instances.insert("c", together.clone());
+        }
+    });
+    let lifecycle = alert::lifecycle::Settings { firing_points: 3, window_points: 4, ..spec().lifecycle };
+    (stage, DetectorSpec { peers_by: vec!["__name__".into()], lifecycle, ..spec() })
+}
+
+async fn peer_alerts(stage: &Stage, spec: &DetectorSpec, minutes: std::ops::RangeInclusive<i64>) -> Vec<Alert> {
+    for minute in minutes {
+        stage.app.watch_round(spec, at(minute)).await.unwrap();
+    }
+    let mut alerts = stage.alerts().await;
+    alerts.retain(|alert| alert.labels.get("anomaly") == Some("peer_outlier"));
+    alerts
+}
+
+#[tokio::test]
+async fn one_of_twelve_replicas_that_is_unlike_the_others_raises_one_alert_that_names_it() {
+    let (stage, spec) = replicas(FIRST + 10..FIRST + 70, 0..0).await;
+    assert_eq!(peer_alerts(&stage, &spec, FIRST..=FIRST + 9).await, []);
+    let alerts = peer_alerts(&stage, &spec, FIRST + 10..=FIRST + 60).await;
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    let alert = &alerts[0];
+    assert_eq!((alert.state, alert.labels.get("instance")), (AlertState::Firing, Some("c")));
+    assert_eq!(alert.enrichment.reasons, [detect::Reason::PeerOutlier]);
+    let said = alert.enrichment.sentence.as_deref().unwrap();
+    assert!(said.contains("is 90, its 11 peers of") && said.contains("behaves unlike its peers"), "{said}");
+    // it is like the others again
+    let alerts = peer_alerts(&stage, &spec, FIRST + 61..=FIRST + 160).await;
+    assert_eq!((alerts.len(), alerts[0].state), (1, AlertState::Resolved), "{alerts:#?}");
+}
+
+#[tokio::test]
+async fn replicas_that_move_together_and_one_that_has_always_been_different_raise_none() {
+    let (stage, spec) = replicas(0..0, FIRST + 10..FIRST + 70).await;
+    assert_eq!(peer_alerts(&stage, &spec, FIRST..=FIRST + 90).await, []);
+    let (stage, spec) = replicas(0..i64::MAX, 0..0).await;
+    assert_eq!(peer_alerts(&stage, &spec, FIRST..=FIRST + 30).await, []);
+}
+
 #[tokio::test]
 async fn a_counter_is_followed_point_by_point_and_a_new_series_brings_its_history() {
     let stage = Stage::new().await;

@@ -181,6 +181,61 @@ fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
+// ---------------------------------------------------------------------------------------------- explain
+
+#[test]
+fn explain_says_what_was_found_chosen_and_unusual() {
+    let dir = directory(&[("cpu_usage_ratio.csv", spiky())]);
+    let text = good(dir.path(), &["explain", "cpu_usage_ratio.csv"]);
+    for words in
+        ["Found", "400 points every 1h", "It repeats every day", "Chosen", "same time of earlier days", "Judged"]
+    {
+        assert!(text.contains(words), "`{words}`: {text}");
+    }
+    let unusual = text.lines().find(|line| line.trim_start().starts_with("unusual")).expect("an unusual moment");
+    assert!(unusual.contains("2024-01-15 14:00: cpu_usage_ratio is"), "{unusual}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[test]
+fn explain_as_json_has_the_numbers_and_one_line_for_each_series() {
+    let dir = directory(&[
+        ("many.csv", long(&["a", "b,c"], 300)),
+        ("wide.csv", wide(300)),
+        ("counter.csv", hours(300, |i| 5.0 * i as f64)),
+        ("one.csv", hours(1, wave)),
+    ]);
+    let lines = json_lines(&good(dir.path(), &["explain", "many.csv", "wide.csv", "counter.csv", "--format", "json"]));
+    let names: Vec<&str> = lines.iter().filter_map(|line| line["name"].as_str()).collect();
+    assert_eq!(names, ["a", "b,c", "wide", "counter"]);
+    let a = &lines[0]["metrics"][0];
+    assert_eq!(
+        (&a["kind"], &a["season_s"], a["day"].as_array().map(Vec::len)),
+        (&"gauge".into(), &86_400.0.into(), Some(24))
+    );
+    let season = a["found"].as_array().expect("found").iter().find(|said| said["about"] == "season").expect("a season");
+    assert!(season["evidence"]["strength"].as_f64().is_some_and(|strength| strength > 0.8), "{season}");
+    assert_eq!(lines[2]["metrics"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (&lines[3]["metrics"][0]["kind"], &lines[3]["metrics"][0]["as_rate"]),
+        (&"counter".into(), &true.into())
+    );
+    let only = json_lines(&good(dir.path(), &["explain", "many.csv", "--series", "b,c", "--format", "json"]));
+    assert_eq!((only.len(), &only[0]["name"]), (1, &"b,c".into()));
+}
+
+#[test]
+fn explain_refuses_what_it_cannot_do() {
+    let dir = directory(&[("many.csv", long(&["a", "b"], 50)), ("empty.csv", "timestamp,value\n".to_owned())]);
+    refused(dir.path(), &["explain"], 2, &["SERIES|INPUT"]);
+    refused(dir.path(), &["explain", "many.csv", "--series", "c"], 2, &["has no series `c`; it has a, b"]);
+    refused(dir.path(), &["explain", "none.csv"], 2, &["none.csv"]);
+    refused(dir.path(), &["explain", "empty.csv"], 2, &["empty.csv"]);
+    refused(dir.path(), &["explain", "many.csv", "--detector", "x"], 2, &["belongs to --url"]);
+    refused(dir.path(), &["explain", "a", "--url", "nonsense"], 2, &["http://127.0.0.1:7878"]);
+    refused(dir.path(), &["explain", "a", "--url", "http://127.0.0.1:9"], 1, &["cannot reach Tidewatch"]);
+}
+
 // ---------------------------------------------------------------------------------------------- help
 
 #[test]
@@ -219,6 +274,7 @@ fn help_can_be_read_aloud() {
         &["demo"],
         &["serve"],
         &["score"],
+        &["explain"],
         &["isolate"],
         &["forecast"],
         &["capacity"],

@@ -281,6 +281,55 @@ async fn a_spike_in_a_season_is_scored() {
     let mut first = masked(&scored);
     first["series"][0]["points"] = json!([first["series"][0]["points"][0].clone()]);
     insta::assert_json_snapshot!("score", first);
+    let said = points[1]["sentence"].as_str().expect("a sentence");
+    assert!(said.starts_with("web is 60, expected ") && said.contains("times the boundary"), "{said}");
+    assert!(points[0].get("sentence").is_none(), "an ordinary point needs none");
+}
+
+#[tokio::test]
+async fn series_are_explained_in_sentences_and_numbers() {
+    let service = Service::new().await;
+    let body = json!({"series": [hourly("web", &hours()), hourly("none", &[])]});
+    let answer = service.post_json("/api/v1/explain", &body).await.good();
+    let web = &answer["series"][0];
+    let metric = &web["metrics"][0];
+    assert_eq!(
+        (&metric["kind"], &metric["season_s"], &web["judged"]),
+        (&json!("gauge"), &json!(86_400.0), &json!(336))
+    );
+    assert_eq!(web["unusual"][0]["t"], "2026-03-14T23:00:00Z");
+    assert_eq!(web["last"]["is_anomaly"], true);
+    let said = |list: &Value, about: &str| {
+        let found = list.as_array().expect("a list").iter().find(|said| said["about"] == about).cloned();
+        found.unwrap_or_else(|| panic!("nothing about {about}: {list}"))
+    };
+    assert!(said(&metric["found"], "season")["evidence"]["gain"].as_f64().is_some_and(|gain| gain > 0.3));
+    assert!(said(&metric["chosen"], "season")["sentence"].as_str().is_some_and(|text| text.contains("earlier days")));
+    assert_eq!(answer["series"][1]["error"]["code"], "unprocessable");
+    let off = json!({"series": [hourly("web", &hours())], "options": {"season": "none"}});
+    let off = service.post_json("/api/v1/explain", &off).await.good();
+    assert_eq!(off["series"][0]["metrics"][0]["season_s"], Value::Null);
+}
+
+#[tokio::test]
+async fn peers_are_compared_with_one_another() {
+    let service = Service::new().await;
+    let replica = |k: usize| -> Vec<f64> {
+        (0..100).map(|i| 10.0 + (i * (k + 3) % 7) as f64 / 10.0 + if k == 4 && i > 50 { 30.0 } else { 0.0 }).collect()
+    };
+    let all: Vec<Value> = (0..12).map(|k| hourly(&format!("web-{k}"), &replica(k))).collect();
+    let answer = service.post_json("/api/v1/peers", &json!({"series": all})).await.good();
+    let outliers: Vec<&str> = answer["series"]
+        .as_array()
+        .expect("peers")
+        .iter()
+        .filter(|peer| peer["is_outlier"] == true)
+        .filter_map(|peer| peer["id"].as_str())
+        .collect();
+    assert_eq!((outliers, &answer["outliers"]), (vec!["web-4"], &json!(1)));
+    let two = json!({"series": [hourly("a", &[1.0, 2.0]), hourly("b", &[1.0, 2.0])]});
+    let message = service.post_json("/api/v1/peers", &two).await.failure(422, "unprocessable");
+    assert!(message.contains("at least 3 series"), "{message}");
 }
 
 #[tokio::test]
@@ -1080,6 +1129,7 @@ async fn a_running_service_becomes_ready_and_tells_what_it_follows() {
     assert_eq!(followed["series"][0]["name"], "latency_seconds{service=\"api\"}");
     assert_eq!(followed["series"][0]["points"].as_array().map(Vec::len), Some(5));
     assert_eq!(service.get("/api/v1/series?detector=other").await.good(), json!({"series": []}));
+    followed_series_are_explained(&service).await;
     let answer = service.get("/metrics").await;
     assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4");
     for line in [
@@ -1093,6 +1143,35 @@ async fn a_running_service_becomes_ready_and_tells_what_it_follows() {
     }
     assert!(answer.text.contains("tidewatch_last_scored_timestamp_seconds{detector=\"api-latency\"}"));
     assert!(service.app.stop(Duration::from_secs(10)).await);
+}
+
+/// By name and by fingerprint, over HTTP, from the command line and on the page.
+async fn followed_series_are_explained(service: &Service) {
+    let name = "latency_seconds%7Bservice=%22api%22%7D";
+    let explained = service.get(&format!("/api/v1/series/{name}/explain")).await.good();
+    assert_eq!((&explained["detector"], &explained["metrics"][0]["unit"]), (&json!("api-latency"), &json!("seconds")));
+    assert!(explained["last"]["sentence"].as_str().is_some_and(|text| text.contains("expected")), "{explained}");
+    let fingerprint =
+        Labels::new().with("__name__", "latency_seconds").with("service", "api").fingerprint().to_string();
+    let same = service.get(&format!("/api/v1/series/{fingerprint}/explain?detector=api-latency")).await.good();
+    assert_eq!(same["name"], explained["name"]);
+    let message = service.get("/api/v1/series/nothing/explain").await.failure(404, "not_found");
+    assert!(message.contains("/api/v1/series lists"), "{message}");
+    let page = service.get(&format!("/series/api-latency/{fingerprint}")).await.text;
+    assert!(page.contains("What Tidewatch found") && page.contains("It is a gauge"), "{page}");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = tokio::spawn(axum::serve(listener, service.router.clone()).into_future());
+    let run = move || {
+        let url = format!("http://{address}");
+        let args = ["explain", "latency_seconds{service=\"api\"}", "--url", &url];
+        std::process::Command::new(env!("CARGO_BIN_EXE_tidewatch")).args(args).output().expect("it runs")
+    };
+    let output = tokio::task::spawn_blocking(run).await.expect("it ends");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.starts_with("latency_seconds{service=\"api\"}, followed by api-latency\n"), "{text}");
+    assert!(text.contains("\nFound\n") && text.contains("\nJudged\n"), "{text}");
+    server.abort();
 }
 
 // --- the description -----------------------------------------------------------------------------------------------
