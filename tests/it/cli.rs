@@ -314,6 +314,11 @@ fn wrong_usage_is_refused_with_a_suggestion() {
         (&["train"], &["--severity"]),
         (&["score", "a.csv", "--false-alarms", "3"], &["`1 per week`", "`3`"]),
         (&["score", "a.csv", "--direction", "up"], &["above, below, both", "`up`"]),
+        (&["score", "a.csv", "--model", "heavy"], &["`full` or `light`", "`heavy`"]),
+        (&["score", "a.csv", "--time-zone", "Berlin"], &["`Europe/Berlin`", "`Berlin`"]),
+        (&["score", "a.csv", "--holidays", "Germany"], &["DE, ", "`Germany`"]),
+        (&["score", "a.csv", "--holidays", "DE,FR"], &["one country", "`FR`"]),
+        (&["score", "a.csv", "--holidays", "1900-01-01"], &["1970-01-01", "`1900-01-01`"]),
         (&["score", "a.csv", "--train-until", "tomorrow"], &["2024-01-31T23:59:59Z", "`tomorrow`"]),
         (&["score", "a.csv", "--step", "5x"], &["`30s`", "`5x`"]),
         (&["score", "a.csv", "--step", "0s"], &["longer than 0"]),
@@ -361,6 +366,21 @@ fn score_of_one_series_has_a_row_for_each_row() {
     assert_eq!(alarm[350], "1", "the spike is found");
     assert!(400.0 > upper[350]);
     assert!(column(&text, "reasons")[350].contains("above_expected"));
+}
+
+#[test]
+fn the_light_model_scores_series_by_the_users_calendar_and_no_entities() {
+    let dir = directory(&[("a.csv", spiky()), ("wide.csv", wide(100))]);
+    let light = good(dir.path(), &["score", "a.csv", "--model", "light"]);
+    let (score, alarm) = (numbers(&light, "score"), column(&light, "is_anomaly"));
+    assert_eq!((score.len(), alarm[350].as_str()), (400, "1"));
+    assert!(column(&light, "reasons")[350].contains("spike"), "{}", column(&light, "reasons")[350]);
+    assert_ne!(light, good(dir.path(), &["score", "a.csv"]));
+    let there = ["score", "a.csv", "--model", "light", "--time-zone", "Asia/Tokyo", "--holidays", "JP,2024-01-09"];
+    assert_ne!(light, good(dir.path(), &there), "days begin elsewhere and a workday is a holiday");
+    let ran = run(dir.path(), &["score", "wide.csv", "--model", "light"]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("use model `full`"), "{}", ran.stderr);
 }
 
 #[test]

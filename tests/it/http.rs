@@ -333,6 +333,25 @@ async fn peers_are_compared_with_one_another() {
 }
 
 #[tokio::test]
+async fn the_light_model_takes_a_calendar_and_refuses_entities_and_unknown_zones() {
+    let service = Service::new().await;
+    let with = |options: Value| json!({"series": [hourly("web", &hours())], "options": options});
+    let berlin = json!({"time_zone": "Europe/Berlin", "holidays": {"country": "DE", "dates": ["2026-03-09"]}});
+    let body = with(json!({"last": 1, "model": "light", "calendar": berlin}));
+    let scored = service.post_json("/api/v1/score", &body).await.good();
+    let point = &scored["series"][0]["points"][0];
+    assert_eq!((&point["is_anomaly"], &point["direction"]), (&json!(true), &json!("above")));
+    assert!(point["reasons"].as_array().is_some_and(|reasons| reasons.contains(&json!("spike"))), "{point}");
+    let body = with(json!({"model": "light", "calendar": {"time_zone": "Berlin"}}));
+    let wrong = service.post_json("/api/v1/score", &body).await;
+    assert!(wrong.failure(400, "bad_request").contains("Europe/Berlin"));
+    let entity = json!({"series": [{"id": "pair", "start": 1_772_323_200, "step": "1h",
+        "metrics": {"cpu": hours(), "memory": hours()}}], "options": {"model": "light"}});
+    let refused = service.post_json("/api/v1/score", &entity).await;
+    assert!(refused.failure(422, "invalid_data").contains("use model `full`"));
+}
+
+#[tokio::test]
 async fn the_ways_to_bring_points_agree() {
     let service = Service::new().await;
     let values = hours();
