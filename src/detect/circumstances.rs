@@ -156,6 +156,7 @@ impl Circumstances {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SeriesDetector;
     use super::super::gates::{DeviationSettings, RangeSettings, WindowSettings};
     use super::super::settings::Settings;
     use super::super::types::{Suppression, score_of};

@@ -292,6 +292,7 @@ mod tests {
             suppressed: None,
             reasons: vec![Reason::Spike],
             attribution: vec![],
+            changes: vec![],
         }
     }
 

@@ -103,6 +103,8 @@ mod tests {
             direction: Direction::Above,
             confidence: 0.9,
             imputed: false,
+            suppressed: None,
+            changes: Vec::new(),
             reasons: vec![Reason::AboveExpected, Reason::Spike],
             attribution: vec![Attribution { feature: "change".to_owned(), share: 0.6 }],
         }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::settings::{DetectorSpec, EnrichSettings, Settings};
+use super::settings::{BudgetSharing, DetectorSpec, EnrichSettings, Settings, TeamBudget};
 use super::{App, AppParts};
 use crate::alert::{self, Alert, AlertState};
 use crate::detect::{self, Disappearance, Reason};
@@ -78,6 +78,8 @@ fn spec() -> DetectorSpec {
         history: HumanDuration::from_secs(60 * HISTORY.unsigned_abs()),
         delay: HumanDuration::from_secs(0),
         entity_by: Vec::new(),
+        peers_by: Vec::new(),
+        sharing: BudgetSharing::default(),
         labels: Labels::new(),
         annotations: BTreeMap::new(),
         severity: None,
@@ -118,6 +120,7 @@ impl Stage {
                 severity: Policy::default(),
                 resend: alert::resend::Settings::default(),
                 retention: RetentionSettings::default(),
+                budget: TeamBudget { team: None, retune: true },
             },
             store: Store::open(place.path(), at(FIRST)).await.unwrap(),
             sources: [("s".to_owned(), source)].into(),

@@ -306,7 +306,7 @@ fn a_snapshot_goes_on_bit_for_bit_and_refuses_what_was_tampered_with() {
 fn a_frozen_detector_learns_nothing_more_and_still_judges() {
     let mut noise = noise(6);
     let mut detector = SeriesDetector::new(Step::from_secs(300).expect("step"), &light());
-    let mut push = |detector: &mut SeriesDetector, i: i64, value: f64| {
+    let push = |detector: &mut SeriesDetector, i: i64, value: f64| {
         detector.push(at("2026-03-02T00:00:00Z", i * 300), value, false)
     };
     for i in 0..1_000 {

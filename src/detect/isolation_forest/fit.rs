@@ -41,17 +41,6 @@ impl IsolationForest {
             .collect();
         Ok(Self { params, trees, medians, rows_per_tree, packed: Default::default() })
     }
-
-    /// The same from row-major `values` of `count` rows.
-    pub(in crate::detect) fn fit_rows(
-        params: IsolationForestParams,
-        values: &[f64],
-        width: usize,
-        count: usize,
-    ) -> Result<Self, ForestError> {
-        let rows = ArrayView2::from_shape((count, width), values);
-        Self::fit(params, rows.map_err(|_| ForestError::Shape { rows: count, features: width })?)
-    }
 }
 
 /// The upper median of each feature without its NaN; 0 when nothing is left.
