@@ -161,8 +161,9 @@ impl BudgetFigures {
     }
 }
 
-/// The 95 % interval of the mean of a Poisson variable of which `count` was seen, by Byar's approximation (Breslow and Day
-/// 1987, within 1 % of the exact one from a count of 1 on). A count that is negative or NaN is taken as 0.
+/// The 95 % interval of the mean of a Poisson variable of which `count` was seen.
+///
+/// By Byar's approximation (Breslow and Day 1987, within 1 % of the exact one from a count of 1 on). A count that is negative or NaN is taken as 0.
 #[must_use]
 pub fn poisson_interval(count: f64) -> (f64, f64) {
     let count = if count > 0.0 { count } else { 0.0 };
@@ -173,8 +174,9 @@ pub fn poisson_interval(count: f64) -> (f64, f64) {
     (low, high)
 }
 
-/// The tuning factor after `elapsed_secs` more, from the one before, the alarms that were to be expected in the last 28
-/// days and those that came. More than expected make it smaller, fewer larger, by at most 2.5 % a day and within
+/// The tuning factor after `elapsed_secs` more.
+///
+/// From the one before, the alarms that were to be expected in the last 28 days and those that came. More than expected make it smaller, fewer larger, by at most 2.5 % a day and within
 /// 1/8 to 8. Numbers that are none leave it where it was.
 #[must_use]
 pub fn retune(previous: f64, expected: f64, observed: f64, elapsed_secs: f64) -> f64 {

@@ -263,16 +263,15 @@ impl Because {
                 Watch::Both => "Both sides are judged.",
             }
             .to_owned(),
-            Self::Confidence { points, now, secs } => {
-                let rest = if *secs > 0.0 {
-                    format!("; it takes {} more until 95 %", Unit::Seconds.format(*secs))
-                } else {
-                    String::new()
-                };
-                format!("After {points} points judgements are trusted to {}{rest}.", percent(*now))
-            }
+            Self::Confidence { points, now, secs } => trusted(*points, *now, *secs),
         }
     }
+}
+
+fn trusted(points: usize, now: f64, secs: f64) -> String {
+    let rest =
+        if secs > 0.0 { format!("; it takes {} more until 95 %", Unit::Seconds.format(secs)) } else { String::new() };
+    format!("After {points} points judgements are trusted to {}{rest}.", percent(now))
 }
 
 fn span(secs: f64) -> String {

@@ -80,7 +80,7 @@ impl Calibration {
 
     /// The p-value of combined evidence, in (0, 1]; 1 for none.
     pub(super) fn p_value(&self, evidence: f64) -> f64 {
-        if !(evidence > 0.0) {
+        if evidence.is_nan() || evidence <= 0.0 {
             return 1.0;
         }
         let (plain, line) = (evidence / self.decay, self.line());

@@ -182,7 +182,7 @@ impl RangeSettings {
             (Some(end), _) | (_, Some(end)) if end.is_nan() => {
                 Err(GateError("data_range must have numbers as ends, got NaN".to_owned()))
             }
-            (Some(min), Some(max)) if !(min < max) => {
+            (Some(min), Some(max)) if min.is_nan() || max.is_nan() || min >= max => {
                 Err(GateError(format!("data_range must have `min` below `max`, got {min} and {max}")))
             }
             _ => Ok(range),
@@ -304,7 +304,7 @@ mod tests {
         let published = gates.publish(point.clone(), impossible, now);
         assert_eq!((published.suppressed, published.is_anomaly), (want, want.is_none()));
         assert!((published.score - point.score).abs() < 1e-12 && (published.p_value - point.p_value).abs() < 1e-12);
-        assert_eq!(published.reasons.contains(&Reason::Spike), true);
+        assert!(published.reasons.contains(&Reason::Spike));
         assert_eq!(published.reasons.len(), 1 + usize::from(want.is_some()));
     }
 

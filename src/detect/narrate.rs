@@ -98,7 +98,7 @@ mod tests {
             lower: 0.48,
             upper: 0.79,
             p_value: 1e-12,
-            score: 3.14,
+            score: 3.1,
             is_anomaly: true,
             direction: Direction::Above,
             confidence: 0.9,

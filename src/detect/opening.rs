@@ -81,7 +81,7 @@ impl Opening {
             return 1.0;
         }
         let (location, scale) = self.location_and_scale();
-        if !(scale > 0.0) || (self.prior.is_none() && n < FEWEST) {
+        if scale.is_nan() || scale <= 0.0 || (self.prior.is_none() && n < FEWEST) {
             let equal =
                 self.values.iter().chain(self.prior.as_ref().map(|p| &p.level)).all(|v| (v - value).abs() <= 0.0);
             return if equal { 1.0 } else { 1.0 / (n as f64 + 1.0) };

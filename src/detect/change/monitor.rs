@@ -40,8 +40,9 @@ const NOISE_MEMORY: f64 = 500.0;
 const LARGEST_DAILY_P: f64 = 0.002;
 const MS_PER_DAY: i64 = 86_400_000;
 
-/// Looks for lasting changes in one series, point after point: level shifts, more or less noise, slow drift, a daily shape
-/// that does not come. About 1.5 KB of state, O(1) for a point (and O(56²) once a day).
+/// Looks for lasting changes in one series, point after point.
+///
+/// Level shifts, more or less noise, slow drift, a daily shape that does not come. About 1.5 KB of state, O(1) for a point (and O(56²) once a day).
 ///
 /// Levels and noise are tested at scales of 4 to 1,024 points, each against what sums of that scale usually vary by, so
 /// that neighbours that resemble each other do not pass for changes. False alarms of each of the four kinds are at most a

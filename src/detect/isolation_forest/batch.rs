@@ -120,6 +120,7 @@ impl Scratch {
 }
 
 /// A row with NaN replaced and infinities cut.
+#[expect(clippy::needless_pass_by_value, reason = "views are small and go by value, as everywhere in ndarray")]
 pub(super) fn clean(row: ArrayView1<'_, f64>, medians: &[f64]) -> Vec<f64> {
     row.iter().zip(medians).map(|(value, median)| finite(*value, *median)).collect()
 }

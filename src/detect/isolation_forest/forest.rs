@@ -81,6 +81,7 @@ impl IsolationForest {
     ///
     /// # Errors
     /// [`ForestError::Width`] when the rows have another number of features.
+    #[expect(clippy::needless_pass_by_value, reason = "views are small and go by value, as everywhere in ndarray")]
     pub fn score_batch(&self, rows: ArrayView2<'_, f64>) -> Result<Array1<f64>, ForestError> {
         self.score_batch_with(rows, Kernel::best())
     }

@@ -162,8 +162,7 @@ fn split_by(here: &mut [u32], is_left: impl Fn(u32) -> bool) -> usize {
     let mut middle = 0;
     for index in 0..here.len() {
         let row = here[index];
-        here[index] = here[middle];
-        here[middle] = row;
+        here.swap(index, middle);
         middle += usize::from(is_left(row));
     }
     middle

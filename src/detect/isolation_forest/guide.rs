@@ -28,7 +28,7 @@ impl Guide {
         self.sorted.extend(rows.iter().map(|row| column[*row as usize]));
         self.sorted.sort_unstable_by(f64::total_cmp);
         let (low, high) = (*self.sorted.first()?, *self.sorted.last()?);
-        if !(low < high) {
+        if low.is_nan() || high.is_nan() || low >= high {
             return None;
         }
         // from 0 to 1, so that neither the unit nor the size of the values matters; halves where the range overflows

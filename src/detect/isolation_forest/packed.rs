@@ -120,7 +120,7 @@ impl Group {
         for (feature, mut all) in thresholds.into_iter().enumerate().filter(|(_, all)| !all.is_empty()) {
             // `==` and not the bits: 0 and -0 are one threshold
             all.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
-            all.dedup_by(|a, b| *a == *b);
+            all.dedup_by(|a, b| a.partial_cmp(&b) == Some(std::cmp::Ordering::Equal));
             column_of[feature] = u16::try_from(ranked.len()).ok()?;
             ranked.push((feature, all));
         }

@@ -68,7 +68,7 @@ impl Autoregression {
                 }
                 self.right[i] = self.keep * self.right[i] + lags[i] * (value - centre);
             }
-            if self.count % SOLVE_EVERY == 0 || self.count < 4 * SOLVE_EVERY {
+            if self.count.is_multiple_of(SOLVE_EVERY) || self.count < 4 * SOLVE_EVERY {
                 self.solve();
             }
         }

@@ -63,8 +63,8 @@ impl Evidence {
         let [step_ln, season_ln, sustained_ln, variable_ln] = logs(&parts);
         Self {
             parts,
-            quick: (QUICK[0] * step_ln + QUICK[1] * season_ln).exp() - 1.0,
-            slow: (SLOW[0] * season_ln + SLOW[1] * sustained_ln + SLOW[2] * variable_ln).exp() - 1.0,
+            quick: (QUICK[0] * step_ln + QUICK[1] * season_ln).exp_m1(),
+            slow: (SLOW[0] * season_ln + SLOW[1] * sustained_ln + SLOW[2] * variable_ln).exp_m1(),
             is_above: if step.abs() > season.abs() { step >= 0.0 } else { season >= 0.0 },
             outliers,
             season_missed,
@@ -77,10 +77,10 @@ impl Evidence {
 fn logs(parts: &[f64; 4]) -> [f64; 4] {
     let [step, season, sustained, variable] = *parts;
     [
-        (1.0 + step.abs()).ln(),
-        (1.0 + season.abs()).ln(),
-        (1.0 + MEAN_UNIT * sustained.abs()).ln(),
-        (1.0 + MEAN_UNIT * (variable - ORDINARY_SIZE).max(0.0)).ln(),
+        step.abs().ln_1p(),
+        season.abs().ln_1p(),
+        (MEAN_UNIT * sustained.abs()).ln_1p(),
+        (MEAN_UNIT * (variable - ORDINARY_SIZE).max(0.0)).ln_1p(),
     ]
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::super::explained::{explain_metric, moments_of, told};
 use super::super::tracked::group;
 use super::super::{App, ChartPoint, DetectorSpec, EngineError, Explanation, MetricExplained, compute};
+use super::history::at_most;
 use super::series::metric_series;
 use crate::detect::{Direction, PointScore};
 use crate::series::{Fingerprint, Grid, HumanDuration, Labels, Sample, Samples, Series, Step, Unit};
@@ -91,7 +92,8 @@ impl App {
         let Some(last) = followed.recent.last() else { return Vec::new() };
         let spec = &followed.spec;
         let span = if spec.history.as_millis() < SPAN.as_millis() { spec.history } else { SPAN };
-        let samples = self.samples_within(&spec.source, &spec.query, spec.step, span, last.at, MOST_POINTS).await;
+        let span = at_most(span, spec.step, MOST_POINTS);
+        let samples = self.samples_within(&spec.source, &spec.query, spec.step, span, last.at).await;
         let (labels, entity_by, step) = (followed.labels.clone(), spec.entity_by.clone(), spec.step);
         let computed = compute::run(move || {
             let own = group(samples, &entity_by).into_iter().find(|group| group.labels == labels);

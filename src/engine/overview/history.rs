@@ -36,10 +36,10 @@ impl App {
         span: HumanDuration,
         until: Timestamp,
     ) -> Vec<Samples> {
-        self.samples_within(source, query, step, span, until, MOST_POINTS).await
+        self.samples_within(source, query, step, at_most(span, step, MOST_POINTS), until).await
     }
 
-    /// The samples up to `until`, at most `span` and `most` steps; none when the source fails or is slow.
+    /// The samples of the `span` up to `until`; none when the source fails or is slow.
     pub(super) async fn samples_within(
         &self,
         source: &str,
@@ -47,10 +47,7 @@ impl App {
         step: Step,
         span: HumanDuration,
         until: Timestamp,
-        most: i64,
     ) -> Vec<Samples> {
-        let longest = step.millis().saturating_mul(most);
-        let span = HumanDuration::from(Duration::from_millis(span.as_millis().min(longest).unsigned_abs()));
         let (Ok(source), Ok(range)) = (self.source(source), history_range(step, span, until)) else {
             return Vec::new();
         };
@@ -63,4 +60,10 @@ impl App {
             Err(_) => Vec::new(),
         }
     }
+}
+
+/// `span`, or `most` steps where that is shorter.
+pub(super) fn at_most(span: HumanDuration, step: Step, most: i64) -> HumanDuration {
+    let longest = step.millis().saturating_mul(most);
+    HumanDuration::from(Duration::from_millis(span.as_millis().min(longest).unsigned_abs()))
 }

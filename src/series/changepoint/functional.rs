@@ -144,7 +144,7 @@ impl Start {
     fn kept_against(&self, later: &Self) -> (f64, f64) {
         let (half, square, constant) = (self.b - later.b, later.at - self.at, self.a - later.a);
         let discriminant = half.mul_add(half, -(square * constant));
-        if !(discriminant > 0.0) {
+        if discriminant.is_nan() || discriminant <= 0.0 {
             return (0.0, 0.0);
         }
         let root = discriminant.sqrt();

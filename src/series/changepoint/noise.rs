@@ -29,7 +29,7 @@ impl Noise {
 /// More than half of the differences being 0 (counts, two-valued series), their mean square takes the place of the median.
 pub(super) fn noise(values: &[f64]) -> Noise {
     let first = median_of_differences(values, 1);
-    if !(first > 0.0) {
+    if first.is_nan() || first <= 0.0 {
         let pairs = values.len().saturating_sub(1).max(1) as f64;
         let squares: f64 = values.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).sum();
         let variance = squares / pairs / 2.0;

@@ -104,8 +104,10 @@ pub fn change_points(values: &[f64], settings: &ChangePointSettings) -> Result<V
     Ok(segments.windows(2).map(|pair| change(pair[0], pair[1], settings.cost, floor, &frame)).collect())
 }
 
-/// Index of the first point of every segment but the first, in rising order: the exact optimum of the sum of costs plus the
-/// penalty for each change, over all segmentations with segments of at least `min_segment` points.
+/// Index of the first point of every segment but the first, in rising order.
+///
+/// The exact optimum of the sum of costs plus the penalty for each change, over all segmentations with segments of at least
+/// `min_segment` points.
 ///
 /// Where most neighbours are equal (counts, bursts, switches), a run of equal values says nothing about the variance, and
 /// `mean_variance` is the cost of the mean with the variance of the whole.
@@ -130,7 +132,7 @@ pub fn segment_starts(values: &[f64], settings: &ChangePointSettings) -> Result<
     let frame = Frame::of(values);
     let inner: Vec<f64> = values.iter().map(|value| frame.enter(*value)).collect();
     let noise = noise(&inner);
-    if !(noise.variance > 0.0) {
+    if noise.variance.is_nan() || noise.variance <= 0.0 {
         return Ok(Vec::new());
     }
     let penalty = penalty_of(settings, &noise, inner.len(), &frame);
@@ -178,7 +180,7 @@ impl Frame {
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let half = most / 2.0 - least / 2.0;
-        if !(half > 0.0) {
+        if half.is_nan() || half <= 0.0 {
             return Self { centre: least, factor: 1.0 };
         }
         let factor = (-half.log2().ceil()).clamp(-1_020.0, 1_020.0).exp2();

@@ -72,7 +72,7 @@ pub(super) fn read(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Tab
     if compact.is_empty() {
         return Err(bad(path, "there is a header but no rows"));
     }
-    let (frame, fast) = parse(&compact, separator, columns.names.len(), &columns.values, columns.projection())
+    let (frame, fast) = parse(&compact, separator, columns.names.len(), &columns.values, &columns.projection())
         .or_else(|e| {
             check_records(path, &place, columns.names.len())?;
             Err(bad(path, format!("not readable as CSV: {}", e.to_string().lines().next().unwrap_or_default())))
@@ -163,7 +163,7 @@ pub(super) fn parse(
     separator: u8,
     width: usize,
     values: &[usize],
-    projection: Vec<usize>,
+    projection: &[usize],
 ) -> PolarsResult<(DataFrame, bool)> {
     let read = |numbers: bool| {
         let mut types = vec![DataType::String; width];
@@ -174,7 +174,7 @@ pub(super) fn parse(
         let options = CsvReadOptions::default()
             .with_has_header(false)
             .with_schema(Some(Arc::new(Schema::from_iter(fields))))
-            .with_projection(Some(Arc::new(projection.clone())))
+            .with_projection(Some(Arc::new(projection.to_vec())))
             .with_rechunk(true)
             .with_raise_if_empty(false)
             .with_parse_options(CsvParseOptions::default().with_separator(separator));

@@ -30,7 +30,7 @@ pub(super) fn of_csv(path: &Path, bytes: &[u8]) -> Result<Option<Vec<bool>>, Sou
         Columns { names, layout: Layout::WideSingle, time: label, series: None, values: Vec::new(), notes: Vec::new() };
     let fault = |e: PolarsError| bad(path, format!("not readable as CSV: {e}"));
     let (frame, _) =
-        csv::parse(&compact, separator, columns.names.len(), &columns.values, columns.projection()).map_err(fault)?;
+        csv::parse(&compact, separator, columns.names.len(), &columns.values, &columns.projection()).map_err(fault)?;
     let first_line = text[..text.len() - body.len()].matches('\n').count() + 1;
     let place = Place::Text { path, body: body.as_bytes(), separator, first_line };
     answers(frame.column(&csv::column_name(label)).map_err(fault)?, &name, &place).map(Some)

@@ -154,7 +154,7 @@ fn from_csv(path: &Path, bytes: &[u8], wanted: Option<&[String]>, settings: &Set
     let mut ascending = places.clone();
     ascending.sort_unstable();
     let fault = |e: PolarsError| bad(path, format!("not readable as CSV: {e}"));
-    let (frame, fast) = csv::parse(&compact, separator, names.len(), &places, ascending).map_err(fault)?;
+    let (frame, fast) = csv::parse(&compact, separator, names.len(), &places, &ascending).map_err(fault)?;
     within_limits(path, frame.height(), places.len(), settings)?;
     let values = if fast { plain(&frame, &places).map_err(fault)? } else { words(&frame, &places, &names, &at)? };
     Ok(Records {
