@@ -51,9 +51,6 @@ CHANGES = [
     ("recall", lambda run: run["recall"], 3),
 ]
 
-# A further workload of ours (w5forest, w5light, w6) is added here as soon as benches/workload.rs knows it: its line has
-# the keys that STREAM and CHANGES read, its peers are ready: peer("w5", "krcf"), peer("w5", "rcf3"), peer("w5",
-# "krcf_small"), peer("w6", "kernel_linear"), peer("w6", "pelt_jump5", "10").
 WORKLOADS = {
     "w1": {
         "title": "W1: isolation forest, 100 trees of 256 rows, 1,000,000 rows of 8 numbers, one thread",
@@ -81,6 +78,37 @@ WORKLOADS = {
         "threads": 2,
         "peers": {},
         "shown": FOREST,
+    },
+    "w5forest": {
+        "title": "W5: streaming forests, one model for each series, score a point, then learn it",
+        "files": "w5",
+        "labels": "w5",
+        "ours": [*BENCH, "w5forest", "{data}"],
+        "peers": {
+            "rcf3 OnlineIForest": peer("w5", "rcf3_online"),
+            "krcf (30 x 256)": peer("w5", "krcf_small"),
+            "rcf3 (50 x 256, shingle 8)": peer("w5", "rcf3", "3"),
+            "krcf (50 x 256, shingle 8)": peer("w5", "krcf", "3"),
+        },
+        "shown": STREAM,
+    },
+    "w5light": {
+        "title": "W5: the light model (calibrated scores, expected range and reasons for every point)",
+        "files": "w5",
+        "labels": "w5",
+        "ours": [*BENCH, "w5light", "{data}"],
+        "peers": {},
+        "shown": STREAM,
+    },
+    "w6": {
+        "title": "W6: exact change points of the mean, 2,000 points",
+        "files": "w6",
+        "ours": [*BENCH, "w6", "{data}"],
+        "peers": {
+            "ruptures KernelCPD linear (C)": peer("w6", "kernel_linear"),
+            "ruptures Pelt l2, jump 5": peer("w6", "pelt_jump5", "3"),
+        },
+        "shown": CHANGES,
     },
 }
 

@@ -11,14 +11,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use ndarray::{ArrayView2, s};
 use serde_json::{Value, json};
-use tidewatch::detect::{Gain, IsolationForest, IsolationForestParams, Kernel, Split};
+use tidewatch::detect::{
+    Gain, IsolationForest, IsolationForestParams, Kernel, Model, OnlineForestParams, SeriesDetector, SeriesForest,
+    Settings, Split,
+};
+use tidewatch::series::{ChangeCost, ChangePointSettings, Step, segment_starts};
 
 type Workload = fn(&Path) -> anyhow::Result<Value>;
 
 /// Every workload by name.
-const WORKLOADS: &[(&str, Workload)] = &[("w1", w1), ("w1kernels", w1_kernels)];
+const WORKLOADS: &[(&str, Workload)] =
+    &[("w1", w1), ("w1kernels", w1_kernels), ("w5forest", w5_forest), ("w5light", w5_light), ("w6", w6)];
 
 fn main() -> ExitCode {
     // cargo passes `--bench`
@@ -128,6 +134,78 @@ fn w1_kernels(folder: &Path) -> anyhow::Result<Value> {
         }
     }
     Ok(Value::Object(line))
+}
+
+/// Points of each series of w5 and w6.
+const POINTS: usize = 2_000;
+
+/// The streaming forest with its features, one model for each series: score a point, then learn it.
+fn w5_forest(folder: &Path) -> anyhow::Result<Value> {
+    let models = |series: usize| {
+        let seeds = 0..series as u64;
+        seeds
+            .map(|seed| Ok(SeriesForest::try_new(OnlineForestParams::small(seed))?))
+            .collect::<anyhow::Result<Vec<_>>>()
+    };
+    stream(folder, "w5_forest_scores.f64", models, |model, _, value| model.push(value), SeriesForest::state_bytes)
+}
+
+/// The light model, one for each series: score a point, then learn it.
+fn w5_light(folder: &Path) -> anyhow::Result<Value> {
+    let step = Step::from_secs(300).context("five minutes are a step")?;
+    let settings = Settings { model: Model::Light, ..Settings::default() };
+    let models = |series: usize| Ok((0..series).map(|_| SeriesDetector::new(step, &settings)).collect::<Vec<_>>());
+    let judge = |model: &mut SeriesDetector, point: usize, value: f64| {
+        let at = Timestamp::from_second(1_772_409_600 + 300 * point as i64).unwrap_or(Timestamp::UNIX_EPOCH);
+        model.push(at, value, false).score
+    };
+    stream(folder, "w5_light_scores.f64", models, judge, |model| model.light_state_bytes().unwrap_or(0))
+}
+
+/// Every point of all series of w5 in order of time.
+fn stream<M>(
+    folder: &Path,
+    file: &str,
+    models: impl Fn(usize) -> anyhow::Result<Vec<M>>,
+    judge: impl Fn(&mut M, usize, f64) -> f64,
+    bytes: impl Fn(&M) -> usize,
+) -> anyhow::Result<Value> {
+    let values = numbers(&folder.join("w5.f64"))?;
+    let series = values.len() / POINTS;
+    let start = cpu_seconds()?;
+    let mut models = models(series)?;
+    let mut scores = Vec::with_capacity(values.len());
+    for (point, row) in values.chunks_exact(series.max(1)).enumerate() {
+        scores.extend(models.iter_mut().zip(row).map(|(model, value)| judge(model, point, *value)));
+    }
+    let seconds = cpu_seconds()? - start;
+    let largest = models.iter().map(bytes).max().unwrap_or(0);
+    std::fs::write(folder.join(file), scores.iter().flat_map(|s| s.to_le_bytes()).collect::<Vec<u8>>())?;
+    Ok(json!({
+        "cpu_s": seconds, "points": scores.len(), "series": series, "kb_per_series": largest as f64 / 1024.0, "scores": file,
+    }))
+}
+
+/// Exact change points of the mean, penalty 3 ln n.
+fn w6(folder: &Path) -> anyhow::Result<Value> {
+    let values = numbers(&folder.join("w6.f64"))?;
+    let truth: Vec<Vec<usize>> = serde_json::from_slice(&std::fs::read(folder.join("w6_truth.json"))?)?;
+    let settings = ChangePointSettings { cost: ChangeCost::Mean, min_segment: 10, ..ChangePointSettings::default() };
+    let start = cpu_seconds()?;
+    let found: Vec<Vec<usize>> =
+        values.chunks_exact(POINTS).map(|one| segment_starts(one, &settings)).collect::<Result<_, _>>()?;
+    let seconds = cpu_seconds()? - start;
+    let near = |place: usize, others: &[usize]| others.iter().any(|other| other.abs_diff(place) <= 5);
+    let (mut hits, mut met) = (0, 0);
+    for (found, truth) in found.iter().zip(&truth) {
+        hits += found.iter().filter(|place| near(**place, truth)).count();
+        met += truth.iter().filter(|place| near(**place, found)).count();
+    }
+    let (changes, wanted) = (found.iter().flatten().count(), truth.iter().flatten().count());
+    Ok(json!({
+        "cpu_s": seconds, "series": found.len(), "changes": changes,
+        "precision": hits as f64 / changes.max(1) as f64, "recall": met as f64 / wanted.max(1) as f64,
+    }))
 }
 
 fn params(split: Split) -> anyhow::Result<IsolationForestParams> {

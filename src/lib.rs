@@ -51,9 +51,12 @@
 //!
 //! `POST /api/v1/score` → `http::v1::score` reads the body (the JSON path of a defect is in the answer) → `engine::requests`
 //! turns points into `Samples`, [`series::Grid`] and [`series::Series`] and scores them on the CPU pool with
-//! [`detect::SeriesDetector`], point after point: seven parts (an isolation forest on features of the seasonal residual,
-//! nearest neighbours, deviation from the season, one-step prediction, window shape) become one excess, a p-value and
-//! `score = ln p / ln p*`. `tidewatch score` takes the same path from files.
+//! [`detect::SeriesDetector`], point after point. The full model asks seven parts (a streaming isolation forest on features of
+//! the values and their seasonal residual, nearest neighbours, deviation from the season, one-step prediction, window shape);
+//! their excesses over their own past become one evidence, the evidence a p-value that follows the series' own rate of
+//! episodes, and that `score = ln p / ln p*`. The light model does the same by other means in 4 KB. Around both stand gates
+//! and what is known to be going on (planned work, an announced change); beside them a monitor of lasting changes.
+//! `tidewatch score` takes the same path from files. `docs/detection` has a page for each part.
 //!
 //! # A scheduled batch
 //!
