@@ -268,7 +268,7 @@ async fn the_light_model_takes_a_calendar_and_refuses_entities_and_unknown_zones
     let entity = json!({"series": [{"id": "pair", "start": 1_772_323_200, "step": "1h",
         "metrics": {"cpu": hours(), "memory": hours()}}], "options": {"model": "light"}});
     let refused = service.post_json("/api/v1/score", &entity).await;
-    assert!(refused.failure(422, "invalid_data").contains("use model `full`"));
+    assert!(refused.failure(422, "unprocessable").contains("use model `full`"));
 }
 
 #[tokio::test]
