@@ -141,6 +141,13 @@ impl SeriesDetector {
         }
     }
 
+    /// Takes `settings` for its own when they are equal: detectors that were read from snapshots then share one calendar.
+    pub fn share(&mut self, settings: &Settings) {
+        if let ByModel::Light(detector) = &mut self.0 {
+            detector.share(settings);
+        }
+    }
+
     /// The decision boundary as a probability: that of the budget, and the factors of the boundary.
     #[must_use]
     pub fn p_star(&self) -> f64 {

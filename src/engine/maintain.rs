@@ -46,7 +46,8 @@ impl App {
             }
             for snapshot in snapshots {
                 match serde_json::from_slice::<Tracked>(&snapshot.bytes) {
-                    Ok(one) if one.fits(spec) && one.last_at.is_some_and(|at| at >= oldest) => {
+                    Ok(mut one) if one.fits(spec) && one.last_at.is_some_and(|at| at >= oldest) => {
+                        one.share(spec);
                         watch.tracked.insert(one.labels.fingerprint(), Arc::new(one));
                         restored += 1;
                     }

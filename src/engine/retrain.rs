@@ -136,9 +136,10 @@ impl App {
             };
             telemetry::model_loaded(Outcome::Ok);
             let mut watch = self.watch(&spec.name)?.lock().await;
-            for one in
+            for mut one in
                 artefact.tracked.into_iter().filter(|one| one.fits(spec) && one.last_at.is_some_and(|at| at <= now))
             {
+                one.share(spec);
                 let fingerprint = one.labels.fingerprint();
                 if watch.tracked.get(&fingerprint).is_none_or(|own| own.last_at < one.last_at) {
                     watch.tracked.insert(fingerprint, Arc::new(one));

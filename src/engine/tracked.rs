@@ -226,6 +226,13 @@ impl Tracked {
         }
     }
 
+    /// Shares the settings of `spec`, which are its own: one calendar for all.
+    pub(super) fn share(&mut self, spec: &DetectorSpec) {
+        if let Model::Series(detector) = &mut self.model {
+            detector.share(&spec.detect);
+        }
+    }
+
     /// How far judgements can be trusted by now, 0 to 1.
     #[must_use]
     pub fn confidence(&self) -> f64 {

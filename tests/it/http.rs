@@ -344,11 +344,11 @@ async fn the_light_model_takes_a_calendar_and_refuses_entities_and_unknown_zones
     assert!(point["reasons"].as_array().is_some_and(|reasons| reasons.contains(&json!("spike"))), "{point}");
     let body = with(json!({"model": "light", "calendar": {"time_zone": "Berlin"}}));
     let wrong = service.post_json("/api/v1/score", &body).await;
-    assert!(wrong.failure(400, "bad_request").contains("Europe/Berlin"));
+    assert!(wrong.failure(422, "unprocessable").contains("Europe/Berlin"));
     let entity = json!({"series": [{"id": "pair", "start": 1_772_323_200, "step": "1h",
         "metrics": {"cpu": hours(), "memory": hours()}}], "options": {"model": "light"}});
     let refused = service.post_json("/api/v1/score", &entity).await;
-    assert!(refused.failure(422, "invalid_data").contains("use model `full`"));
+    assert!(refused.failure(422, "unprocessable").contains("use model `full`"));
 }
 
 #[tokio::test]

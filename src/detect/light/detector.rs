@@ -92,6 +92,12 @@ impl LightDetector {
         &self.settings
     }
 
+    pub(in crate::detect) fn share(&mut self, settings: &Settings) {
+        if self.settings == *settings {
+            self.settings.clone_from(settings);
+        }
+    }
+
     pub(in crate::detect) fn confidence(&self) -> f64 {
         confidence(self.state.learned())
     }
