@@ -344,3 +344,107 @@ fn in_words(secs: f64) -> String {
     let whole = SignedDuration::try_from_secs_f64(secs.round()).map_or(0, |duration| duration.as_secs());
     HumanDuration::from_secs(u64::try_from(whole).unwrap_or(0).max(1)).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+    const NOW: i64 = 20 * DAY_MS;
+
+    struct Member {
+        labels: Labels,
+        name: String,
+        reporting: Reporting,
+    }
+
+    /// A member that reported every minute between these times, milliseconds.
+    fn member(labels: &[(&str, &str)], from: i64, until: i64) -> Member {
+        let mut reporting = Reporting::default();
+        // the first point, and enough of the last ones
+        for time in [from].into_iter().chain((until - 3_000 * MINUTE..=until).step_by(MINUTE as usize)) {
+            reporting.saw(time, Step::MINUTE);
+        }
+        reporting.witness(until, 15 * MINUTE);
+        let labels: Labels = labels.iter().copied().collect();
+        Member { name: labels.to_string(), labels, reporting }
+    }
+
+    fn call(members: &[Member], announced: &[Announced]) -> RollCall {
+        let roll: Vec<Sighting<'_>> = members
+            .iter()
+            .map(|one| Sighting { labels: &one.labels, name: &one.name, reporting: &one.reporting })
+            .collect();
+        let now = Timestamp::from_millisecond(NOW).expect("a time");
+        call_the_roll(&roll, announced, now, (Step::MINUTE, 15 * MINUTE), &FalseAlarmBudget::default())
+    }
+
+    fn host(ip: &str, from_day: i64, until: i64) -> Member {
+        member(&[("instance", ip), ("job", "worker")], from_day * DAY_MS, until)
+    }
+
+    #[test]
+    fn a_group_that_loses_members_all_the_time_churns() {
+        let stays = || [host("10.0.0.1", 0, NOW), host("10.0.0.2", 0, NOW)];
+        let leaves = || host("10.0.0.9", 2, NOW - 30 * MINUTE);
+        let calm: Vec<Member> = stays().into_iter().chain([leaves()]).collect();
+        let called = call(&calm, &[]);
+        assert_eq!((called.absences.len(), called.absences[0].scope), (1, AbsenceScope::Series));
+        assert!(called.absences[0].sentence.contains("10.0.0.9"), "{called:?}");
+        let before = (5..18).map(|day| host(&format!("10.0.1.{day}"), 1, day * DAY_MS));
+        let restless: Vec<Member> = stays().into_iter().chain([leaves()]).chain(before).collect();
+        let called = call(&restless, &[]);
+        assert!(called.absences.is_empty(), "{called:?}");
+        assert!(called.excused.contains(&(2, Excuse::Churns)), "{called:?}");
+    }
+
+    #[test]
+    fn what_a_target_reported_is_one_absence_and_its_job_goes_on() {
+        let of = |ip: &str, metric: &str, until| {
+            member(&[("__name__", metric), ("instance", ip), ("job", "node")], 0, until)
+        };
+        let gone = NOW - 40 * MINUTE;
+        let members = [of("a", "cpu", NOW), of("b", "cpu", gone), of("b", "memory", gone), of("a", "memory", NOW)];
+        let called = call(&members, &[]);
+        assert_eq!(called.absences.len(), 1, "{called:?}");
+        let absence = &called.absences[0];
+        assert_eq!((absence.scope, &absence.members), (AbsenceScope::Target, &vec![1, 2]));
+        assert_eq!(absence.labels.to_string(), r#"{instance="b",job="node"}"#);
+        assert!(absence.p_value < 1e-4 && absence.confidence > 0.9, "{absence:?}");
+    }
+
+    #[test]
+    fn a_pod_of_a_workload_that_is_new_ran_to_its_end() {
+        let gone = NOW - 40 * MINUTE;
+        let pod = |name: &str, from, until| member(&[("namespace", "shop"), ("pod", name)], from, until);
+        let others = || pod("web-7d4b9c6f5d-b5b5b", 0, NOW);
+        let mut batch = Reporting::default();
+        (0..600).for_each(|i| batch.saw(gone - (600 - i) * MINUTE, Step::MINUTE));
+        batch.witness(gone, 15 * MINUTE);
+        let mut job = pod("import-x2x7k", 0, gone);
+        job.reporting = batch;
+        assert_eq!(call(&[others(), job], &[]).excused, [(1, Excuse::ShortLived)]);
+        // one that has been there for weeks is missed, unless a deploy says why
+        let old = || pod("import-x2x7k", 0, gone);
+        assert_eq!(call(&[others(), old()], &[]).absences.len(), 1);
+        let at = |ms| Timestamp::from_millisecond(ms).expect("a time");
+        let deploy = Announced {
+            title: "import is removed".into(),
+            labels: Labels::new().with("namespace", "shop"),
+            starts_at: at(gone),
+            ends_at: at(gone + 60 * MINUTE),
+        };
+        let called = call(&[others(), old()], std::slice::from_ref(&deploy));
+        assert_eq!(called.excused, [(1, Excuse::Announced("import is removed".into()))]);
+        let elsewhere = Announced { labels: Labels::new().with("namespace", "bank"), ..deploy };
+        assert_eq!(call(&[others(), old()], &[elsewhere]).absences.len(), 1);
+    }
+
+    #[test]
+    fn nobody_silent_is_an_empty_roll_call_and_all_silent_is_the_source() {
+        assert_eq!(call(&[host("a", 0, NOW)], &[]), RollCall::default());
+        assert_eq!(call(&[], &[]), RollCall::default());
+        let gone = NOW - 60 * MINUTE;
+        assert!(call(&[host("a", 0, gone), host("b", 0, gone)], &[]).everything);
+    }
+}
