@@ -26,7 +26,7 @@ pub fn isolate(
     params: IsolationForestParams,
     top_columns: bool,
 ) -> Result<Isolated, ForestError> {
-    let width = values.len().checked_div(rows).unwrap_or(0);
+    let width = values.len().checked_div(rows).filter(|width| width * rows == values.len()).unwrap_or(0);
     let table =
         ArrayView2::from_shape((rows, width).f(), values).map_err(|_| ForestError::Shape { rows, features: width })?;
     let forest = IsolationForest::fit(params, table)?;

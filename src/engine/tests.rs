@@ -44,7 +44,8 @@ async fn planned_work_is_shown_and_wakes_nobody() {
     });
     stage.told(&event(ChangeKind::Maintenance, FIRST + 1, Some(FIRST + 20))).await;
     stage.rounds(FIRST..=FIRST + 60).await;
-    assert!(stage.alerts().await.iter().all(|alert| alert.starts_at < at(FIRST)), "nothing fired");
+    let alerts = stage.alerts().await;
+    assert!(alerts.iter().all(|alert| alert.starts_at < at(FIRST)), "{alerts:#?}");
     let found = stage.found().await;
     assert!(found.len() >= 15, "{}", found.len());
     assert!(found.iter().all(|one| one.point.suppressed == Some(Suppression::Maintenance) && !one.point.is_anomaly));

