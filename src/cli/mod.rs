@@ -19,6 +19,7 @@ mod files;
 mod forecast;
 mod gates;
 mod inputs;
+mod inquiries;
 mod isolate;
 mod models;
 mod output;

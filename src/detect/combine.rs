@@ -26,7 +26,7 @@ use super::types::LARGEST_P_STAR;
 use crate::series::Step;
 
 /// Evidence of one series by which `p` falls by a factor of e.
-const SERIES_DECAY: f64 = 0.16;
+const SERIES_DECAY: f64 = 0.17;
 /// The same for the evidence of an entity, whose parts are less alike.
 const ENTITY_DECAY: f64 = 0.185;
 /// The line above which episodes are counted, as a share of `-ln p` at one alarm a week.
@@ -142,7 +142,7 @@ mod tests {
             let step = Step::from_secs(secs).expect("step");
             Calibration::new(step, Subject::Series).evidence_at(FalseAlarmBudget::default().p_star(step))
         };
-        assert!((boundary(3_600) - 0.16 * 168_f64.ln()).abs() < 1e-9);
+        assert!((boundary(3_600) - 0.17 * 168_f64.ln()).abs() < 1e-9);
         assert!(boundary(60) > boundary(300) && boundary(300) > boundary(3_600));
         let step = Step::MINUTE;
         let calibration = Calibration::new(step, Subject::Series);

@@ -10,6 +10,7 @@ use super::isolation_forest::mix;
 use super::novelty::Novelty;
 use super::online_forest::{OnlineForest, OnlineForestParams};
 use super::opening::{Opening, Prior};
+use super::parts::{COUNT, combine};
 use super::reseason::Reseason;
 use super::residual::ResidualTail;
 use super::ridge::Ridge;
@@ -34,43 +35,15 @@ const LEVEL_STRIDE: usize = 8;
 const RESERVOIR_SPAN: usize = 8_000;
 const SHORT_WINDOW: usize = 8;
 const LONG_WINDOW: usize = 32;
+const LONGEST_WINDOW: usize = 64;
+/// Residual scales to which an outlier is limited in the windows of later points.
+const TAME: f64 = 10.0;
 /// The window's length is chosen at these ages.
 const WIDTH_AGES: [u64; 4] = [WARM_UP, 200, 1_000, 5_000];
 /// One-step errors that make a scale.
 const FEWEST_ERRORS: usize = 30;
 /// Part of the one-step prediction that is left with each value not seen.
 const KEPT: f64 = 0.98;
-
-/// Where evidence comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Isolation forest on the feature vector.
-    Forest,
-    /// Nearest neighbours of the level features.
-    Level,
-    /// Nearest neighbours of the last 8 values.
-    ShortWindow,
-    /// Nearest neighbours of the last 32 values.
-    LongWindow,
-    /// Deviation from the season.
-    Season,
-    /// Deviation from the one-step prediction.
-    Step,
-    /// Shape of the newest window.
-    Shape,
-}
-
-/// All parts, in the order of [`Evidence::excess`], with their weight in the mean.
-pub(super) const PARTS: [(Part, f64); COUNT] = [
-    (Part::Forest, 0.3),
-    (Part::Level, 0.7),
-    (Part::ShortWindow, 1.0),
-    (Part::LongWindow, 1.0),
-    (Part::Season, 1.0),
-    (Part::Step, 1.0),
-    (Part::Shape, 1.0),
-];
-pub(super) const COUNT: usize = 7;
 
 /// What one point showed, in the units of the input.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +87,8 @@ pub(super) struct Core {
     #[serde(default)]
     unseen: u32,
     recent: Recent,
+    /// The newest values for windows, outliers limited once they were judged.
+    tamed: Recent,
     seasonal: Seasonal,
     #[serde(default)]
     reseason: Reseason,
@@ -154,6 +129,7 @@ impl Core {
             outlook: (0.0, 1.0),
             unseen: 0,
             recent: Recent::new(held),
+            tamed: Recent::new(LONGEST_WINDOW),
             seasonal: Seasonal::new(day, week, held),
             reseason: Reseason::new(step, settings.season),
             ridge: Ridge::new(day, week, held),
@@ -190,6 +166,7 @@ impl Core {
         let residual = if self.seasonal.is_ready() { (value - expected.value) / expected.scale } else { 0.0 };
         let before = self.recent.lag(0);
         self.recent.push(value);
+        self.tamed.push(value);
         let features = self.features.push(value, residual.clamp(-1e9, 1e9));
         let step_error = (value - prediction).abs();
         let step_scale = self.step_scale();
@@ -199,6 +176,7 @@ impl Core {
             *excess = raw.map_or(0.0, |raw| part.of(raw));
         }
         let warming_up = self.learned < WARM_UP;
+        self.tame(&expected, value);
         let opening = self.opening.expect().filter(|_| warming_up);
         let of_season = (self.frame.leave(expected.value), (expected.scale * self.frame.unit()).min(f64::MAX));
         let (expected_raw, scale_raw) = opening.unwrap_or(of_season);
@@ -298,14 +276,25 @@ impl Core {
         1.4826 * errors.median() + 0.1 * errors.sd() + 1e-3 * self.mean_size + 1e-9
     }
 
+    /// Limits an outlier, now that it was judged, in the windows of the points to come: it is no news any more.
+    fn tame(&mut self, expected: &Expectation, value: f64) {
+        let reach = TAME * expected.scale;
+        let residual = value - expected.value;
+        if self.seasonal.is_ready() && self.learned >= WARM_UP && residual.abs() > reach {
+            let limited = expected.value + reach.copysign(residual);
+            self.tamed.replace_newest(limited);
+            self.features.tame(limited, TAME.copysign(residual));
+        }
+    }
+
     /// Raw score of each part; `None` while a part has nothing to compare with.
     fn raw_scores(&self, features: &[f64; FEATURES], residual: f64, step: f64) -> [Option<f64>; COUNT] {
         let mut window = Vec::with_capacity(64);
-        self.recent.window_into(0, SHORT_WINDOW, &mut window);
+        self.tamed.window_into(0, SHORT_WINDOW, &mut window);
         let short = self.short.distance(&window);
-        self.recent.window_into(0, LONG_WINDOW, &mut window);
+        self.tamed.window_into(0, LONG_WINDOW, &mut window);
         let long = self.long.distance(&window);
-        self.recent.window_into(0, self.shape.width(), &mut window);
+        self.tamed.window_into(0, self.shape.width(), &mut window);
         let shape = self.shape.distance(&mut window);
         let forest = self.forest.as_ref().filter(|f| f.is_ready()).map(|f| f.score(features));
         let level = self.level.distance(&features[..LEVEL_FEATURES]);
@@ -383,9 +372,4 @@ impl Core {
 /// Which side a value of the warm-up lies on, as a residual of size 1; 0 for none.
 fn evidence_side(value: f64, expected: f64) -> f64 {
     value.partial_cmp(&expected).map_or(0.0, |order| f64::from(order as i8))
-}
-
-fn combine(excess: &[f64; COUNT]) -> f64 {
-    let weights: f64 = PARTS.iter().map(|(_, weight)| weight).sum();
-    PARTS.iter().zip(excess).map(|((_, weight), e)| weight * e.ln_1p()).sum::<f64>() / weights
 }

@@ -1,7 +1,8 @@
 //! Why a point is unusual, and which features said so.
 
-use super::core::{COUNT, Evidence, PARTS, Part};
+use super::core::Evidence;
 use super::features::{FEATURES, NAMES};
+use super::parts::{COUNT, PARTS, Part};
 use super::types::{Attribution, Direction, Reason};
 
 /// From this score on a point has reasons and an attribution.

@@ -80,6 +80,15 @@ impl Features {
         self.residual_long = Rolling::new(long);
     }
 
+    /// Lets the newest point count as `value` and `residual` in the windows of the points to come.
+    pub(super) fn tame(&mut self, value: f64, residual: f64) {
+        (self.last_value, self.last_residual) = (value, residual);
+        self.long.replace_newest(value);
+        self.short.replace_newest(value);
+        self.residual_long.replace_newest(residual);
+        self.residual_short.replace_newest(residual);
+    }
+
     /// The features of a point with this value and standardised residual.
     pub(super) fn push(&mut self, value: f64, residual: f64) -> [f64; FEATURES] {
         let residual = residual.clamp(-CLIP, CLIP);

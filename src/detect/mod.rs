@@ -39,6 +39,7 @@ mod narrate;
 mod novelty;
 mod online_forest;
 mod opening;
+mod parts;
 mod peers;
 mod presence;
 mod reseason;

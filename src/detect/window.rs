@@ -42,6 +42,13 @@ impl Recent {
         self.values.push_back(value);
     }
 
+    /// Puts another value in the place of the newest.
+    pub(super) fn replace_newest(&mut self, value: f64) {
+        if let Some(newest) = self.values.back_mut() {
+            *newest = value;
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
@@ -113,6 +120,15 @@ impl Rolling {
                 self.sorted[to - 1] = value;
             }
         }
+    }
+
+    /// Puts another value in the place of the newest.
+    pub(super) fn replace_newest(&mut self, value: f64) {
+        let Some(newest) = self.recent.back_mut() else { return };
+        let old = std::mem::replace(newest, value);
+        self.sort_in(value, Some(old));
+        self.sum += value - old;
+        self.squares += (value - self.anchor).powi(2) - (old - self.anchor).powi(2);
     }
 
     fn renew(&mut self) {

@@ -11,6 +11,7 @@ mod app;
 mod batch;
 mod budget;
 mod changes;
+mod chart;
 pub mod clock;
 pub mod compute;
 mod context;
@@ -47,6 +48,7 @@ mod watch;
 pub use app::{App, AppParts, SeriesSummary, WatchStatus};
 pub use batch::BatchProgress;
 pub use budget::{BudgetReport, BudgetScope, BudgetView, DetectorBudget, Within, budget_report};
+pub use chart::ChartPoint;
 pub use enrich::Enriched;
 pub use error::{EngineError, ErrorCode};
 pub use explained::{Explanation, MetricExplained, Said, Told, explain_metric, explain_prepared};
@@ -62,5 +64,5 @@ pub use settings::{
     Settings, TeamBudget, WorkloadTemplate,
 };
 pub use stateless::{SeriesChanges, capacity_body, changes_prepared, plan_capacity, score_prepared};
-pub use tracked::{ChartPoint, Tracked};
+pub use tracked::Tracked;
 pub use watch::Round;

@@ -16,6 +16,7 @@ use crate::store::RecordedEvent;
 
 use super::budget::is_fresh;
 use super::changes::Bearing;
+use super::chart::ChartPoint;
 pub(super) use super::groups::{Group, group, metric_name};
 use super::settings::DetectorSpec;
 use super::watch::grace_ms;
@@ -30,28 +31,6 @@ const MOST_CHANGES: usize = 50;
 pub(super) const RESOLVED_BECAUSE: &str = "resolved_because";
 /// Annotation of an alert that fired right after a change.
 const AFTER_CHANGE: &str = "after_change";
-
-/// A judged point as a plot needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ChartPoint {
-    /// Time.
-    pub at: Timestamp,
-    /// Value.
-    pub value: f64,
-    /// What was expected.
-    pub expected: f64,
-    /// Lower end of the band.
-    pub lower: f64,
-    /// Upper end of the band.
-    pub upper: f64,
-    /// Score.
-    pub score: f64,
-    /// Whether it was anomalous.
-    pub is_anomaly: bool,
-    /// What kept it from being that.
-    #[serde(default)]
-    pub suppressed: Option<Suppression>,
-}
 
 /// The model behind a tracked thing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -387,16 +366,7 @@ impl Tracked {
         if self.recent.len() >= CHART_POINTS {
             self.recent.pop_front();
         }
-        self.recent.push_back(ChartPoint {
-            at: point.at,
-            value: if point.imputed { f64::NAN } else { point.value },
-            expected: point.expected,
-            lower: point.lower,
-            upper: point.upper,
-            score: point.score,
-            is_anomaly: point.is_anomaly,
-            suppressed: point.suppressed,
-        });
+        self.recent.push_back(ChartPoint::of(point));
     }
 }
 

@@ -71,7 +71,7 @@ fn the_example_shows_every_key_and_parses() {
     let defaults = Config::default();
     assert_eq!(config.retention, defaults.retention, "the example states the defaults");
     assert_eq!(config.http, defaults.http);
-    assert_eq!((config.detectors.len(), config.capacity.len(), config.notify.destinations.len()), (2, 2, 4));
+    assert_eq!((config.detectors.len(), config.capacity.len(), config.notify.destinations.len()), (3, 2, 4));
     assert_eq!(config.detectors[0].direction, Watch::Above);
     assert_eq!(config.detectors[0].labels, Labels::new().with("team", "checkout"));
     assert_eq!(config.capacity[0].kind, CapacityKind::Volume);
