@@ -432,32 +432,39 @@ mod tests {
             budget("fresh", None, 1.0);
         });
         let text = metrics.render();
-        for line in [
-            "tidewatch_points_scored_total{detector=\"latency\"} 300",
-            "tidewatch_deliveries_total{destination=\"hook\",outcome=\"retry\"} 1",
-            "tidewatch_delivery_duration_seconds_bucket{destination=\"hook\",le=\"0.025\"} 1",
-            "tidewatch_outbox_depth{destination=\"hook\"} 7",
-            "tidewatch_dead_letters{destination=\"hook\"} 1",
-            "tidewatch_source_errors_total{source=\"prod\",kind=\"timeout\"} 1",
-            "tidewatch_http_requests_total{route=\"/api/v1/forecasts/{id}\",status=\"404\"} 1",
-            "tidewatch_enrich_duration_seconds_count 1",
-            "tidewatch_last_scored_timestamp_seconds{detector=\"latency\"} 1750000000",
-            "tidewatch_alerts_total{state=\"firing\"} 1",
-            "tidewatch_alerts_firing 2",
-            "tidewatch_forecast_runs_total{outcome=\"partial\"} 1",
-            "tidewatch_forecasts_total{model=\"mstl_ets\"} 1",
-            "tidewatch_series_rejected_total{reason=\"partial\"} 1",
-            "tidewatch_model_loads_total{outcome=\"failed\"} 1",
-            "tidewatch_compute_queue_depth 0",
-            "tidewatch_alert_episodes_total{detector=\"latency\"} 2",
-            "tidewatch_points_suppressed_total{detector=\"latency\",why=\"maintenance\"} 60",
-            "tidewatch_false_alarm_budget_ratio{detector=\"latency\"} 0.5",
-            "tidewatch_boundary_tuning_factor{detector=\"fresh\"} 1",
-            "# TYPE tidewatch_points_scored_total counter",
-            "# HELP tidewatch_points_scored_total Points scored.",
-        ] {
-            assert!(text.lines().any(|had| had == line), "{line}\n{text}");
+        for line in RENDERED {
+            assert!(text.lines().any(|had| had == *line), "{line}\n{text}");
         }
+        check_labels(&text);
+    }
+
+    const RENDERED: &[&str] = &[
+        "tidewatch_points_scored_total{detector=\"latency\"} 300",
+        "tidewatch_deliveries_total{destination=\"hook\",outcome=\"retry\"} 1",
+        "tidewatch_delivery_duration_seconds_bucket{destination=\"hook\",le=\"0.025\"} 1",
+        "tidewatch_outbox_depth{destination=\"hook\"} 7",
+        "tidewatch_dead_letters{destination=\"hook\"} 1",
+        "tidewatch_source_errors_total{source=\"prod\",kind=\"timeout\"} 1",
+        "tidewatch_http_requests_total{route=\"/api/v1/forecasts/{id}\",status=\"404\"} 1",
+        "tidewatch_enrich_duration_seconds_count 1",
+        "tidewatch_last_scored_timestamp_seconds{detector=\"latency\"} 1750000000",
+        "tidewatch_alerts_total{state=\"firing\"} 1",
+        "tidewatch_alerts_firing 2",
+        "tidewatch_forecast_runs_total{outcome=\"partial\"} 1",
+        "tidewatch_forecasts_total{model=\"mstl_ets\"} 1",
+        "tidewatch_series_rejected_total{reason=\"partial\"} 1",
+        "tidewatch_model_loads_total{outcome=\"failed\"} 1",
+        "tidewatch_compute_queue_depth 0",
+        "tidewatch_alert_episodes_total{detector=\"latency\"} 2",
+        "tidewatch_points_suppressed_total{detector=\"latency\",why=\"maintenance\"} 60",
+        "tidewatch_false_alarm_budget_ratio{detector=\"latency\"} 0.5",
+        "tidewatch_boundary_tuning_factor{detector=\"fresh\"} 1",
+        "# TYPE tidewatch_points_scored_total counter",
+        "# HELP tidewatch_points_scored_total Points scored.",
+    ];
+
+    #[track_caller]
+    fn check_labels(text: &str) {
         let used = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('{'));
         for (name, rest) in used {
             let base =

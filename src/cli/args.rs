@@ -6,15 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use super::gates::GateArgs;
-pub use super::inquiries::{
-    BudgetArgs, BudgetFailOn, ChangesArgs, ChangesFailOn, EvaluateArgs, ExplainArgs, ExplainFormat,
-};
+pub(super) use super::inquiries::{BudgetArgs, ChangesArgs, EvaluateArgs, ExplainArgs, ExplainFormat};
 use super::inquiries::{CHANGES_HELP, EVALUATE_HELP, EXPLAIN_HELP};
 use super::isolate;
 use super::parse::{self, Horizon, LimitValue};
 use crate::detect;
 use crate::forecast::ModelChoice;
-use crate::series::{Aggregate, ChangeCost, HumanDuration, Penalty, Step, Unit};
+use crate::series::{Aggregate, HumanDuration, Step, Unit};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 done and something was found (--fail-on)";

@@ -88,8 +88,12 @@ impl Calibration {
         (-shifted).exp().clamp(f64::MIN_POSITIVE, 1.0)
     }
 
+    /// Evidence at which a point alarms once a week.
+    pub(super) fn weekly_evidence(&self) -> f64 {
+        self.evidence_at(self.per_point)
+    }
+
     /// Evidence at which `p` is `p_value`: the inverse of [`Self::p_value`].
-    #[cfg(test)]
     fn evidence_at(&self, p_value: f64) -> f64 {
         let (wanted, line) = (-p_value.ln(), self.line());
         let plain = if wanted >= line - self.shift { wanted + self.shift } else { wanted * line / (line - self.shift) };

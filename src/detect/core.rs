@@ -6,11 +6,12 @@ use super::adapt::Gathering;
 use super::excess::Excess;
 use super::features::{Behaviour, FEATURES, Features, LEVEL_FEATURES};
 use super::frame::Frame;
+use super::gap::Gap;
 use super::isolation_forest::mix;
 use super::novelty::Novelty;
 use super::online_forest::{OnlineForest, OnlineForestParams};
 use super::opening::{Opening, Prior};
-use super::parts::{COUNT, combine};
+use super::parts::{COUNT, LONG_WINDOW, SHORT_WINDOW, combine};
 use super::reseason::Reseason;
 use super::residual::ResidualTail;
 use super::ridge::Ridge;
@@ -33,8 +34,6 @@ const LEVEL_ROWS: usize = 1_024;
 const LEVEL_STRIDE: usize = 8;
 /// Span of the reservoirs in points.
 const RESERVOIR_SPAN: usize = 8_000;
-const SHORT_WINDOW: usize = 8;
-const LONG_WINDOW: usize = 32;
 const LONGEST_WINDOW: usize = 64;
 /// Residual scales to which an outlier is limited in the windows of later points.
 const TAME: f64 = 10.0;
@@ -42,8 +41,6 @@ const TAME: f64 = 10.0;
 const WIDTH_AGES: [u64; 4] = [WARM_UP, 200, 1_000, 5_000];
 /// One-step errors that make a scale.
 const FEWEST_ERRORS: usize = 30;
-/// Part of the one-step prediction that is left with each value not seen.
-const KEPT: f64 = 0.98;
 
 /// What one point showed, in the units of the input.
 #[derive(Debug, Clone, Copy)]
@@ -83,9 +80,8 @@ pub(super) struct Core {
     /// Expected value and residual scale of the last point, in the units of the input.
     #[serde(skip)]
     pub(super) outlook: (f64, f64),
-    /// Values in a row that were not seen.
     #[serde(default)]
-    unseen: u32,
+    gap: Gap,
     recent: Recent,
     /// The newest values for windows, outliers limited once they were judged.
     tamed: Recent,
@@ -127,7 +123,7 @@ impl Core {
             frame: Frame::default(),
             gathering: None,
             outlook: (0.0, 1.0),
-            unseen: 0,
+            gap: Gap::default(),
             recent: Recent::new(held),
             tamed: Recent::new(LONGEST_WINDOW),
             seasonal: Seasonal::new(day, week, held),
@@ -161,7 +157,7 @@ impl Core {
         let learn = !imputed && !self.frozen;
         let expected = self.seasonal.expect(&self.recent);
         let prediction = self.ridge.predict(&self.recent);
-        self.unseen = if raw.is_nan() { self.unseen.saturating_add(1) } else { 0 };
+        self.gap.count(raw.is_nan());
         let value = if raw.is_nan() { self.stand_in(&expected, prediction) } else { self.frame.enter(raw) };
         let residual = if self.seasonal.is_ready() { (value - expected.value) / expected.scale } else { 0.0 };
         let before = self.recent.lag(0);
@@ -171,6 +167,7 @@ impl Core {
         let step_error = (value - prediction).abs();
         let step_scale = self.step_scale();
         let raw_scores = self.raw_scores(&features, residual, step_error / step_scale);
+        let raw_scores = self.gap.without_windows(raw_scores, self.shape.width());
         let mut excess = [0.0; COUNT];
         for ((excess, part), raw) in excess.iter_mut().zip(&self.excess).zip(raw_scores) {
             *excess = raw.map_or(0.0, |raw| part.of(raw));
@@ -265,7 +262,7 @@ impl Core {
     /// shape, and more and more what season and level promise, towards which predictions of predictions must not drift.
     fn stand_in(&self, expected: &Expectation, prediction: f64) -> f64 {
         let reach = 5.0 * expected.scale;
-        expected.value + KEPT.powf(f64::from(self.unseen)) * (prediction - expected.value).clamp(-reach, reach)
+        expected.value + self.gap.prediction_counts() * (prediction - expected.value).clamp(-reach, reach)
     }
 
     fn step_scale(&self) -> f64 {

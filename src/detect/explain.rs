@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn noise_on_both_sides_is_more_variable_and_a_season_that_does_not_come_is_missed() {
         check(&reasons_of(24, |i| usual(i) + 60.0 * noise(i + 7)), Reason::MoreVariable, &[Reason::Flatline]);
-        let shapeless = reasons_of(200, |i| 100.0 + 2.0 * noise(i));
+        let shapeless = reasons_of(600, |i| 100.0 + 2.0 * noise(i));
         check(&shapeless, Reason::MissingSeason, &[Reason::Flatline]);
     }
 }

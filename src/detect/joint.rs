@@ -134,7 +134,7 @@ impl Joint {
         let clipped: Vec<f64> = residuals.iter().map(|r| r.clamp(-RESIDUAL_CLIP, RESIDUAL_CLIP)).collect();
         let score = self.forest.as_ref().filter(|f| f.is_ready()).map_or(0.0, |f| f.score(&clipped));
         let mut together = self.fit.as_ref().map_or_else(Together::default, |fit| fit.judge(values));
-        together.distance = self.sustained.push(together.distance);
+        together.distance = self.sustained.push(together.distance, f64::INFINITY);
         together.forest = self.excess.of(score).ln_1p();
         let off = self.fit.as_ref().map(|fit| fit.most_broken(&together));
         together.correlation = off.map_or(0.0, |off| self.breaks.of(off).ln_1p());

@@ -30,6 +30,7 @@ mod excess;
 mod explain;
 mod features;
 mod frame;
+mod gap;
 mod gates;
 mod isolation_forest;
 mod joint;

@@ -1,5 +1,9 @@
 //! The parts of a full detector, and how their evidence is put together.
 
+/// Points in the windows that are compared with those of the past.
+pub(super) const SHORT_WINDOW: usize = 8;
+pub(super) const LONG_WINDOW: usize = 32;
+
 /// Where evidence comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {

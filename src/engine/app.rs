@@ -11,9 +11,9 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::chart::ChartPoint;
 use super::settings::{Destination, Settings};
 use super::timed::Timed;
-use super::tracked::ChartPoint;
 use super::watch::Watch;
 use super::{EngineError, clock};
 use crate::alert::{Alert, AlertState};

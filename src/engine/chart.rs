@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::PointScore;
+use crate::detect::{PointScore, Suppression};
 
 /// A judged point as a plot needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,7 @@ impl ChartPoint {
             upper: point.upper,
             score: point.score,
             is_anomaly: point.is_anomaly,
+            suppressed: point.suppressed,
         }
     }
 }

@@ -8,9 +8,10 @@ use regex::Regex;
 use serde_json::Value;
 use tracing::warn;
 
+use super::chart::ChartPoint;
 use super::judge::judge;
 use super::settings::Settings;
-use super::tracked::{ChartPoint, Tracked};
+use super::tracked::Tracked;
 use super::{App, EngineError, compute, context};
 use crate::alert::{Alert, Enrichment, Identity, Origin, annotations_of};
 use crate::detect::{self, PointScore};

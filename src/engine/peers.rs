@@ -186,7 +186,7 @@ fn compare(peers: &[&Tracked], key: &Labels, spec: &DetectorSpec) -> Option<Vec<
         at: end,
         is_apart: majority && apart[index],
         always: always.as_ref().is_some_and(|verdicts| verdicts[index].is_outlier),
-        alert: alert_of(one, &now, index, &whole[index], key, spec, end),
+        alert: alert_of(one, (&now, index), &whole[index], key, spec, end),
     });
     Some(compared.collect())
 }
@@ -213,8 +213,7 @@ fn stretch(one: &Tracked, end: Timestamp, points: usize, step: Step) -> Option<S
 
 fn alert_of(
     one: &Tracked,
-    group: &[Series],
-    index: usize,
+    (group, index): (&[Series], usize),
     verdict: &PeerVerdict,
     key: &Labels,
     spec: &DetectorSpec,

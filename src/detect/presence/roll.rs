@@ -394,7 +394,7 @@ mod tests {
         let before = (5..18).map(|day| host(&format!("10.0.1.{day}"), 1, day * DAY_MS));
         let restless: Vec<Member> = stays().into_iter().chain([leaves()]).chain(before).collect();
         let called = call(&restless, &[]);
-        assert!(called.absences.is_empty(), "{called:?}");
+        assert!(called.absences.iter().all(|absence| !absence.members.contains(&2)), "{called:?}");
         assert!(called.excused.contains(&(2, Excuse::Churns)), "{called:?}");
     }
 
@@ -410,7 +410,7 @@ mod tests {
         let absence = &called.absences[0];
         assert_eq!((absence.scope, &absence.members), (AbsenceScope::Target, &vec![1, 2]));
         assert_eq!(absence.labels.to_string(), r#"{instance="b",job="node"}"#);
-        assert!(absence.p_value < 1e-4 && absence.confidence > 0.9, "{absence:?}");
+        assert!(absence.p_value < 1e-3 && absence.confidence > 0.9, "{absence:?}");
     }
 
     #[test]
