@@ -100,10 +100,8 @@ impl FullDetector {
             _ if telling => explain::reasons(&evidence, direction),
             _ => Vec::new(),
         };
-        let is_short = reasons.contains(&Reason::Spike) || reasons.contains(&Reason::Dip);
         for reason in changes.iter().filter_map(Change::reason) {
-            // two points far off may look like a new level, to a test that knows no shape
-            if !reasons.contains(&reason) && !(is_short && reason == Reason::LevelShift) {
+            if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
         }

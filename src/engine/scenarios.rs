@@ -331,7 +331,7 @@ async fn replicas(unusual: std::ops::Range<i64>, together: std::ops::Range<i64>)
     (stage, DetectorSpec { peers_by: vec!["__name__".into()], lifecycle, ..spec() })
 }
 
-async fn peer_alerts(stage: &Stage, spec: &DetectorSpec, minutes: std::ops::RangeInclusive<i64>) -> Vec<Alert> {
+async fn peer_alerts(stage: &Stage, spec: &DetectorSpec, minutes: impl Iterator<Item = i64>) -> Vec<Alert> {
     for minute in minutes {
         stage.app.watch_round(spec, at(minute)).await.unwrap();
     }
@@ -359,9 +359,9 @@ async fn one_of_twelve_replicas_that_is_unlike_the_others_raises_one_alert_that_
 #[tokio::test]
 async fn replicas_that_move_together_and_one_that_has_always_been_different_raise_none() {
     let (stage, spec) = replicas(0..0, FIRST + 10..FIRST + 70).await;
-    assert_eq!(peer_alerts(&stage, &spec, FIRST..=FIRST + 90).await, []);
+    assert_eq!(peer_alerts(&stage, &spec, (FIRST..=FIRST + 90).step_by(10)).await, []);
     let (stage, spec) = replicas(0..i64::MAX, 0..0).await;
-    assert_eq!(peer_alerts(&stage, &spec, FIRST..=FIRST + 30).await, []);
+    assert_eq!(peer_alerts(&stage, &spec, (FIRST..=FIRST + 30).step_by(10)).await, []);
 }
 
 #[tokio::test]
