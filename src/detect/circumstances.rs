@@ -77,7 +77,7 @@ impl EntityDetector {
         self.push_during(at, values, imputed, Circumstances::default())
     }
 
-    /// The same, with what is going on at the time, as [`SeriesDetector::push_during`].
+    /// The same, with what is going on at the time, as [`super::SeriesDetector::push_during`].
     pub fn push_during(&mut self, at: Timestamp, values: &[f64], imputed: &[bool], now: Circumstances) -> PointScore {
         let gates = &self.settings.gates;
         let now = now.with(gates, at);
@@ -106,14 +106,14 @@ impl EntityDetector {
         self.settings.gates.publish(point, nothing_left, now)
     }
 
-    /// The levels may be others from the next row on, as [`SeriesDetector::expect_change`].
+    /// The levels may be others from the next row on, as [`super::SeriesDetector::expect_change`].
     pub fn expect_change(&mut self) {
         let step = self.step;
         self.cores.iter_mut().for_each(|core| core.expect_change(step));
         self.aside = None;
     }
 
-    /// Moves the boundary for good, as [`SeriesDetector::set_boundary_factor`].
+    /// Moves the boundary for good, as [`super::SeriesDetector::set_boundary_factor`].
     pub fn set_boundary_factor(&mut self, factor: f64) {
         self.boundary.set_factor(factor);
     }

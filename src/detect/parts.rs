@@ -23,7 +23,7 @@ pub(super) enum Part {
     Shape,
 }
 
-/// All parts, in the order of [`Evidence::excess`], with their weight in the mean.
+/// All parts, in the order of [`super::core::Evidence::excess`], with their weight in the mean.
 pub(super) const PARTS: [(Part, f64); COUNT] = [
     (Part::Forest, 0.3),
     (Part::Level, 0.7),

@@ -1,7 +1,5 @@
 //! Tests of change points: against ruptures, against the plain dynamic programme, and what no input may break.
 
-#![expect(clippy::expect_used, reason = "a test stops where its own material fails")]
-
 use proptest::prelude::*;
 use serde::Deserialize;
 use tidewatch::series::{

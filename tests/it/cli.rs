@@ -1247,6 +1247,7 @@ fn budgets_are_reported_from_what_a_service_left() {
                   budget: { team: 1 per week }\n";
     let dir = directory(&[("tidewatch.yaml", config.to_owned())]);
     refused(dir.path(), &["budget"], 2, &["no service has run with tidewatch.yaml"]);
+    #[expect(clippy::disallowed_methods, reason = "the report is of the last days")]
     let now = Timestamp::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

@@ -1180,12 +1180,14 @@ async fn followed_series_are_explained(service: &Service) {
     assert!(page.contains("What Tidewatch found") && page.contains("It is a gauge"), "{page}");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
+    #[expect(clippy::disallowed_methods, reason = "a server of the test, stopped at its end")]
     let server = tokio::spawn(axum::serve(listener, service.router.clone()).into_future());
     let run = move || {
         let url = format!("http://{address}");
         let args = ["explain", "latency_seconds{service=\"api\"}", "--url", &url];
         std::process::Command::new(env!("CARGO_BIN_EXE_tidewatch")).args(args).output().expect("it runs")
     };
+    #[expect(clippy::disallowed_methods, reason = "a program blocks, and this is a test")]
     let output = tokio::task::spawn_blocking(run).await.expect("it ends");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.starts_with("latency_seconds{service=\"api\"}, followed by api-latency\n"), "{text}");

@@ -343,7 +343,8 @@ fn missing_points_keep_the_clock_and_never_alarm() {
 fn strange_series_are_judged_soundly_and_calmly() {
     let mut random = Pcg64Mcg::seed_from_u64(5);
     let draws: Vec<f64> = (0..8_000).map(|_| random.random()).collect();
-    let cases: [(&str, Box<dyn Fn(usize) -> f64>, usize); 9] = [
+    type Value<'a> = Box<dyn Fn(usize) -> f64 + 'a>;
+    let cases: [(&str, Value<'_>, usize); 9] = [
         ("constant", Box::new(|_| 42.0), 0),
         ("linear", Box::new(|i| i as f64), 8),
         ("two values in turn", Box::new(|i| (i % 2) as f64), 4),
