@@ -23,17 +23,17 @@ const MOST_JOINT: usize = 256;
 /// The most unusual metrics make the evidence of single metrics: one in eight, and so many at most.
 const ONE_IN: usize = 8;
 const MOST_TOP: usize = 5;
-/// Weights of single metrics, joint distance and joint forest.
+/// Weights of single metrics and joint distance.
 const SINGLE: f64 = 0.5;
 const DISTANCE: f64 = 0.5;
-const FOREST: f64 = 0.0;
 /// The largest of many are large by chance: what a factor of e more metrics adds to the mean of the top ones.
 const PER_FOLD: f64 = 0.16;
 
 /// A streaming detector for the metrics of one service, machine or pod.
 ///
-/// Evidence is the weighted mean of: the most unusual metrics (one in eight, five at most) by themselves (each as [`super::SeriesDetector`] sees
-/// it), the Mahalanobis distance of all values together, an isolation forest on all standardised residuals.
+/// Evidence is the mean of two: the most unusual metrics (one in eight, five at most) by themselves, each as
+/// [`super::SeriesDetector`] sees it and a broken correlation as one more; and the Mahalanobis distance of all values
+/// together. The isolation forest has its part in the evidence of each metric.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
 pub struct EntityDetector {
@@ -83,7 +83,7 @@ impl EntityDetector {
             Core::new(step, &own)
         };
         let cores = (0..names.len()).map(core).collect();
-        let joint = Joint::new(names.len().min(MOST_JOINT), settings.forest.params(mix(settings.seed, 1 << 40)));
+        let joint = Joint::new(names.len().min(MOST_JOINT), mix(settings.seed, 1 << 40));
         Ok(Self {
             settings: settings.clone(),
             step,
@@ -159,11 +159,10 @@ impl EntityDetector {
 
     /// What the first few hundred metrics show together.
     fn together(&mut self, rows: &[Evidence], missing: impl Fn(usize) -> bool) -> Together {
-        let joined = || rows.iter().take(MOST_JOINT).enumerate();
-        let inner: Vec<f64> = joined().map(|(k, e)| if missing(k) { f64::NAN } else { e.inner }).collect();
-        let residuals: Vec<f64> = joined().map(|(k, e)| if missing(k) { 0.0 } else { e.residual }).collect();
+        let joined = rows.iter().take(MOST_JOINT).enumerate();
+        let inner: Vec<f64> = joined.map(|(k, e)| if missing(k) { f64::NAN } else { e.inner }).collect();
         let learn = !self.frozen && !(0..rows.len()).all(missing);
-        self.joint.push(&inner, &residuals, learn)
+        self.joint.push(&inner, learn)
     }
 
     /// Stops learning for good, as [`super::SeriesDetector::freeze`].
@@ -257,7 +256,7 @@ fn combine(own: &[f64], together: &Together) -> f64 {
     let own: Vec<f64> = own.iter().copied().chain([together.correlation]).collect();
     let own = own.as_slice();
     let by_chance = PER_FOLD * (own.len() as f64 / top_count(own) as f64).ln();
-    let all = SINGLE * (top_mean(own) - by_chance) + DISTANCE * together.distance + FOREST * together.forest;
+    let all = SINGLE * (top_mean(own) - by_chance) + DISTANCE * together.distance;
     all.max(0.0)
 }
 

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::excess::Excess;
-use super::isolation_forest::{IsolationForestParams, mix};
+use super::isolation_forest::mix;
 use super::linear;
-use super::online_forest::{OnlineForest, OnlineForestParams};
 use super::sustained::Sustained;
 
 const WARM_UP: u64 = 50;
@@ -13,8 +12,6 @@ const WARM_UP: u64 = 50;
 const MEMORY: f64 = 12_000.0;
 /// Standardised values are cut here.
 const CLIP: f64 = 20.0;
-/// Standardised residuals are cut here before the forest sees them.
-const RESIDUAL_CLIP: f64 = 12.0;
 /// Smallest spread of the recent past, in units of the whole past's.
 const LEAST_SPREAD: f64 = 0.05;
 const RIDGE: f64 = 0.3;
@@ -26,8 +23,7 @@ const SHARE: f64 = 1.3;
 const BROKEN: f64 = 3.0;
 const ORDINARY: f64 = 2.5;
 
-/// Mahalanobis distance of the values under the correlations of the recent past, and a streaming isolation forest on the
-/// standardised residuals of all metrics.
+/// Mahalanobis distance of the values under the correlations of the recent past.
 ///
 /// The correlations come from sums that forget with a time constant of 12,000 rows, so no rows are held for them. A metric
 /// that is missing counts as standing at its mean: it neither gives evidence nor changes what was learned of it, and one
@@ -44,9 +40,6 @@ pub(super) struct Joint {
     learned: u64,
     next: u64,
     fit: Option<Fit>,
-    /// Always there: an entity has 1 to 256 metrics that are judged together.
-    forest: Option<OnlineForest>,
-    excess: Excess,
     sustained: Sustained,
     /// How unlikely the most unlikely of the ordinary metrics was, given the others.
     breaks: Excess,
@@ -93,8 +86,6 @@ struct Fit {
 pub(super) struct Together {
     /// `ln(1 + distance)`, sustained.
     pub(super) distance: f64,
-    /// `ln(1 + excess)` of the forest's score.
-    pub(super) forest: f64,
     /// `ln(1 + excess)` of the most unlikely metric, given the others, among those that are ordinary by themselves.
     pub(super) correlation: f64,
     /// Standardised values, and what the correlations make of them; empty before the first fit.
@@ -112,8 +103,7 @@ pub(super) struct Parts {
 }
 
 impl Joint {
-    pub(super) fn new(width: usize, params: IsolationForestParams) -> Self {
-        let seed = params.seed();
+    pub(super) fn new(width: usize, seed: u64) -> Self {
         Self {
             width,
             metrics: vec![Moments::default(); width],
@@ -122,32 +112,27 @@ impl Joint {
             learned: 0,
             next: WARM_UP,
             fit: None,
-            forest: OnlineForest::try_new(OnlineForestParams::of(params), width).ok(),
-            excess: Excess::new(mix(seed, 3)),
             sustained: Sustained::new(HALF_LIFE, SHARE),
             breaks: Excess::new(mix(seed, 4)),
         }
     }
 
-    /// Judges one row of values (each in its metric's own frame; NaN is missing) and residuals, then learns it.
-    pub(super) fn push(&mut self, values: &[f64], residuals: &[f64], learn: bool) -> Together {
-        let clipped: Vec<f64> = residuals.iter().map(|r| r.clamp(-RESIDUAL_CLIP, RESIDUAL_CLIP)).collect();
-        let score = self.forest.as_ref().filter(|f| f.is_ready()).map_or(0.0, |f| f.score(&clipped));
+    /// Judges one row of values (each in its metric's own frame; NaN is missing), then learns it.
+    pub(super) fn push(&mut self, values: &[f64], learn: bool) -> Together {
         let mut together = self.fit.as_ref().map_or_else(Together::default, |fit| fit.judge(values));
         together.distance = self.sustained.push(together.distance, f64::INFINITY);
-        together.forest = self.excess.of(score).ln_1p();
         let off = self.fit.as_ref().map(|fit| fit.most_broken(&together));
         together.correlation = off.map_or(0.0, |off| self.breaks.of(off).ln_1p());
         if learn {
             if let Some(off) = off {
                 self.breaks.learn(off);
             }
-            self.learn(values, &clipped, score);
+            self.learn(values);
         }
         together
     }
 
-    fn learn(&mut self, values: &[f64], residuals: &[f64], score: f64) {
+    fn learn(&mut self, values: &[f64]) {
         self.learned += 1;
         let keep = 1.0 - 1.0 / MEMORY;
         self.weight = self.weight * keep + 1.0;
@@ -162,12 +147,6 @@ impl Joint {
             for (b, cell) in row[..=index].iter().zip(cells.by_ref()) {
                 *cell = *cell * keep + a * b;
             }
-        }
-        if let Some(forest) = &mut self.forest {
-            if forest.is_ready() {
-                self.excess.learn(score);
-            }
-            forest.learn(residuals);
         }
         if self.learned >= self.next {
             self.next = self.learned + (self.learned / 10).clamp(100, 3_000);
@@ -226,8 +205,6 @@ impl Joint {
         let sound = self.width == width
             && self.metrics.len() == width
             && self.products.len() == width * (width + 1) / 2
-            && self.forest.as_ref().is_none_or(|f| f.features() == width)
-            && self.excess.is_sound()
             && self.sustained.is_sound()
             && self.breaks.is_sound()
             && fit_is_sound;
@@ -281,7 +258,7 @@ impl Fit {
             pull.iter_mut().zip(&weights[..=row]).for_each(|(pull, w)| *pull += w * white);
         }
         let distance = (squared / width.max(1) as f64).sqrt().ln_1p();
-        Together { distance, forest: 0.0, correlation: 0.0, z, pull }
+        Together { distance, correlation: 0.0, z, pull }
     }
 
     /// How far metric `k` is from what the others let expect, in its own spread given them; 0 unless ordinary by itself.
@@ -303,20 +280,19 @@ impl Fit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ForestSettings;
     use super::*;
 
     #[test]
     fn a_metric_that_leaves_its_twin_is_a_broken_correlation() {
-        let mut joint = Joint::new(3, ForestSettings::default().params(1));
+        let mut joint = Joint::new(3, 1);
         let wave = |i: u32| (f64::from(i) * 0.7).sin();
         let noise = |i: u32| f64::from(i.wrapping_mul(2_654_435_761) >> 16) / 65_536.0 - 0.5;
         for i in 0..1_000 {
             let row = [wave(i), wave(i) + 0.01 * noise(i), noise(i + 5_000)];
-            joint.push(&row, &[0.0; 3], true);
+            joint.push(&row, true);
         }
-        let usual = joint.push(&[0.8, 0.8, 0.1], &[0.0; 3], false);
-        let broken = joint.push(&[0.9, -0.9, 0.1], &[0.0; 3], false);
+        let usual = joint.push(&[0.8, 0.8, 0.1], false);
+        let broken = joint.push(&[0.9, -0.9, 0.1], false);
         assert!(broken.distance > usual.distance + 0.3, "{} {}", broken.distance, usual.distance);
         let (broken, usual) = (joint.parts(&broken), joint.parts(&usual));
         assert_eq!(broken.broken.iter().filter(|b| **b).count(), 2, "{broken:?}");
@@ -326,11 +302,11 @@ mod tests {
 
     #[test]
     fn a_metric_that_stays_away_is_no_evidence_and_is_known_when_it_comes_back() {
-        let mut joint = Joint::new(2, ForestSettings::default().params(1));
+        let mut joint = Joint::new(2, 1);
         let wave = |i: u32| (f64::from(i) * 0.7).sin();
         for i in 0..2_000 {
             let second = if (800..1_600).contains(&i) { f64::NAN } else { 5.0 + wave(i + 3) };
-            let together = joint.push(&[wave(i), second], &[0.0; 2], true);
+            let together = joint.push(&[wave(i), second], true);
             assert!(i < 300 || together.distance < 1.1, "{i}: {}", together.distance);
         }
     }
