@@ -30,8 +30,8 @@ const PRIOR_POINTS: usize = 2_000;
 const LEAST_HELD: usize = 8_320;
 const MOST_HELD: usize = 24_000;
 /// Rows of features that the level part's reservoir is taken from: held, and the most that one of them stands for.
-const LEVEL_ROWS: usize = 1_024;
-const LEVEL_STRIDE: usize = 8;
+const LEVEL_ROWS: usize = 512;
+const LEVEL_STRIDE: usize = 16;
 /// Span of the reservoirs in points.
 const RESERVOIR_SPAN: usize = 8_000;
 const LONGEST_WINDOW: usize = 64;
@@ -135,7 +135,7 @@ impl Core {
             level: Novelty::new(LEVEL_FEATURES, 3),
             short: Novelty::new(SHORT_WINDOW, 1),
             long: Novelty::new(LONG_WINDOW, 1),
-            rows: Trail::new(FEATURES, LEVEL_ROWS, LEVEL_STRIDE, mix(seed, 1)),
+            rows: Trail::new(LEVEL_FEATURES, LEVEL_ROWS, LEVEL_STRIDE, mix(seed, 1)),
             forest: OnlineForest::try_new(params, FEATURES).ok(),
             excess: (0..COUNT as u64).map(|part| Excess::new(mix(seed, 10 + part))).collect(),
             tail: ResidualTail::new(mix(seed, 2)),
@@ -174,7 +174,7 @@ impl Core {
         }
         let warming_up = self.learned < WARM_UP;
         self.tame(&expected, value);
-        let opening = self.opening.expect().filter(|_| warming_up);
+        let opening = if warming_up { self.opening.expect() } else { None };
         let of_season = (self.frame.leave(expected.value), (expected.scale * self.frame.unit()).min(f64::MAX));
         let (expected_raw, scale_raw) = opening.unwrap_or(of_season);
         let evidence = Evidence {
@@ -312,7 +312,7 @@ impl Core {
         self.mean_size += (value.abs() - self.mean_size) * (1.0 / self.learned as f64).max(1e-5);
         self.ridge.learn(prediction, value);
         self.ridge_errors.push((value - prediction).abs());
-        self.rows.push(features);
+        self.rows.push(&features[..LEVEL_FEATURES]);
         if let Some(forest) = &mut self.forest {
             forest.learn(features);
         }
@@ -361,7 +361,6 @@ impl Core {
         self.short.rebuild(&short);
         self.long.rebuild(&long);
         let level: Vec<f64> = self.rows.values().collect();
-        let level: Vec<f64> = level.chunks_exact(FEATURES).flat_map(|r| r[..LEVEL_FEATURES].iter().copied()).collect();
         self.level.rebuild(&level);
     }
 }

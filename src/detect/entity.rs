@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Boundary;
-use super::combine::Subject;
 use super::core::{Core, Evidence};
 use super::error::DetectError;
 use super::explain;
@@ -90,7 +89,7 @@ impl EntityDetector {
             names,
             cores,
             joint,
-            judge: Judge::new(step, Subject::Entity),
+            judge: Judge::new(step),
             frozen: false,
             boundary: Boundary::default(),
             aside: None,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::trail::Trail;
 
 /// Values of the past that are held, and the most that one of them stands for.
-const HELD: usize = 1_000;
-const MOST_STRIDE: usize = 8;
+const HELD: usize = 500;
+const MOST_STRIDE: usize = 16;
 /// Fewer values than this say nothing.
 const WARM: u64 = 50;
 /// Raw scores are cut here; far beyond what any quantile can reach.
@@ -48,12 +48,18 @@ impl Excess {
     }
 
     fn refresh(&mut self) {
-        let sorted = self.trail.sorted();
-        let n = sorted.len();
-        let at = |share: f64| {
-            sorted.get(((share * n as f64) as usize).min(n.saturating_sub(1))).map_or(0.0, |v| f64::from(*v))
-        };
-        let (middle, high) = (at(0.5), at(0.95));
+        let mut held = self.trail.firsts();
+        let last = held.len().saturating_sub(1);
+        let rank = |share: f64| ((share * held.len() as f64) as usize).min(last);
+        let (at_middle, at_high) = (rank(0.5), rank(0.95));
+        if held.is_empty() {
+            return;
+        }
+        let (below, high, _) = held.select_nth_unstable_by(at_high, f32::total_cmp);
+        let high = *high;
+        let middle =
+            if at_middle < below.len() { *below.select_nth_unstable_by(at_middle, f32::total_cmp).1 } else { high };
+        let (middle, high) = (f64::from(middle), f64::from(high));
         self.middle = middle;
         self.unit = high - middle + 0.02 * (self.trail.peak() - middle).max(0.0) + 1e-9 + 1e-6 * middle.abs();
     }
@@ -77,7 +83,7 @@ mod tests {
         for i in 0..5_000_u32 {
             excess.learn(f64::from((i * 7_919) % 1_000));
         }
-        assert!(excess.of(500.0) < 0.05, "{}", excess.of(500.0));
+        assert!(excess.of(500.0) < 0.1, "{}", excess.of(500.0));
         assert!((excess.of(950.0) - 1.0).abs() < 0.1, "{}", excess.of(950.0));
         assert!(excess.of(5_000.0) > 5.0);
         assert!(excess.of(f64::NAN).abs() < 1e-12);

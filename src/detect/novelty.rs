@@ -128,14 +128,22 @@ fn keep_smallest(lanes: &mut [[f32; LANES]; 3], sums: &[f32; LANES]) {
 }
 
 fn scale(values: &[f64]) -> (f64, f64) {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let n = sorted.len();
-    let at = |share: f64| sorted.get((share * n.saturating_sub(1) as f64) as usize).copied().unwrap_or(0.0);
-    let median = sorted.get(n / 2).copied().unwrap_or(0.0);
-    let mean = sorted.iter().sum::<f64>() / n.max(1) as f64;
-    let sd = (sorted.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n.max(1) as f64).sqrt();
-    let unit = 0.5 * (at(0.9) - at(0.1)) / 1.28 + 0.5 * sd + 1e-9 + 1e-4 * median.abs();
+    let n = values.len();
+    if n == 0 {
+        return (0.0, 1e9);
+    }
+    let mut held = values.to_vec();
+    let rank = |share: f64| (share * (n - 1) as f64) as usize;
+    // each selection leaves what is smaller before it: high, middle, low
+    let (before, high, _) = held.select_nth_unstable_by(rank(0.9), f64::total_cmp);
+    let high = *high;
+    let mut pick = |index: usize| {
+        if index < before.len() { *before.select_nth_unstable_by(index, f64::total_cmp).1 } else { high }
+    };
+    let (median, low) = (pick(n / 2), pick(rank(0.1)));
+    let mean = values.iter().sum::<f64>() / n as f64;
+    let sd = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n as f64).sqrt();
+    let unit = 0.5 * (high - low) / 1.28 + 0.5 * sd + 1e-9 + 1e-4 * median.abs();
     (median, unit.recip())
 }
 

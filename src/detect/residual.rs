@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::trail::Trail;
 
-const HELD: usize = 1_000;
-const MOST_STRIDE: usize = 8;
+const HELD: usize = 500;
+const MOST_STRIDE: usize = 16;
 /// Share of the history that counts as the tail.
 const TAIL: f64 = 0.05;
 /// Largest shape of the generalised Pareto tail.
@@ -48,7 +48,8 @@ impl ResidualTail {
     }
 
     fn refresh(&mut self) {
-        let sorted = self.trail.sorted();
+        let mut sorted = self.trail.firsts();
+        sorted.sort_unstable_by(f32::total_cmp);
         let last = sorted.len().saturating_sub(1) as f64;
         let at = |share: f64| sorted.get((share * last).round() as usize).map_or(0.0, |v| f64::from(*v));
         self.quantiles = (0..=STEPS).map(|step| at((1.0 - TAIL) * step as f64 / STEPS as f64)).collect();

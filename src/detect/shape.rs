@@ -26,8 +26,9 @@ pub(super) struct Shape {
     mean: f64,
     #[serde(with = "super::exact::one")]
     unit: f64,
-    #[serde(with = "super::exact::f64s")]
-    whiten: Vec<f64>,
+    /// Lower triangle, column after column.
+    #[serde(with = "super::exact::f32s")]
+    whiten: Vec<f32>,
 }
 
 impl Shape {
@@ -67,14 +68,14 @@ impl Shape {
             matrix[row * width + row] += RIDGE;
         }
         if let Some(factor) = linear::cholesky(&matrix, width) {
-            self.whiten = linear::inverse_lower(&factor, width);
+            self.whiten = linear::pack_columns(&linear::inverse_lower(&factor, width), width);
             (self.mean, self.unit) = (mean, unit);
         }
     }
 
     /// Distance of the newest window, `None` before the first fit.
     pub(super) fn distance(&self, window: &mut [f64]) -> Option<f64> {
-        if self.whiten.len() != window.len() * window.len() {
+        if self.whiten.is_empty() || self.whiten.len() != triangle(window.len()) {
             return None;
         }
         window.iter_mut().for_each(|v| *v = ((*v - self.mean) / self.unit).clamp(-CLIP, CLIP));
@@ -83,9 +84,13 @@ impl Shape {
 
     pub(super) fn is_sound(&self) -> bool {
         (SHORTEST..=LONGEST).contains(&self.width)
-            && (self.whiten.is_empty() || self.whiten.len() == self.width * self.width)
+            && (self.whiten.is_empty() || self.whiten.len() == triangle(self.width))
             && self.unit > 0.0
     }
+}
+
+const fn triangle(width: usize) -> usize {
+    width * (width + 1) / 2
 }
 
 /// The lag (3 to 300) of the highest local maximum of the autocorrelation.

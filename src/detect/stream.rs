@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::boundary::Boundary;
 use super::change::{Change, ChangeMonitor};
-use super::combine::{Calibration, Subject};
+use super::combine::Calibration;
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
 use super::explain;
@@ -72,7 +72,7 @@ impl FullDetector {
             settings: settings.clone(),
             step,
             core: Core::new(step, settings),
-            judge: Judge::new(step, Subject::Series),
+            judge: Judge::new(step),
             monitor: ChangeMonitor::new(step, settings.false_alarms.p_star(step), day.or(week)),
             boundary: Boundary::default(),
             aside: None,
@@ -180,9 +180,9 @@ impl FullDetector {
 }
 
 impl Judge {
-    pub(super) fn new(step: Step, subject: Subject) -> Self {
+    pub(super) fn new(step: Step) -> Self {
         let sustained = Sustained::new(HALF_LIFE, SHARE);
-        Self { calibration: Calibration::new(step, subject), sustained, frozen: false }
+        Self { calibration: Calibration::new(step), sustained, frozen: false }
     }
 
     /// The p-value of a point's evidence; `counts` says whether the point may be judged and learned.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::isolation_forest::mix;
+use super::window::make_room;
 
 /// At most `capacity` rows of `width` numbers, one out of each block of `stride` rows, the stride doubling from 1 to
 /// `most_stride` as the past grows; then the oldest fall out. So it spans `capacity × most_stride` rows.
@@ -61,6 +62,11 @@ impl Trail {
         }
         self.filled = 0;
         self.block += 1;
+        make_room(&mut self.peaks, self.capacity + 1);
+        if self.rows.len() + self.width > self.rows.capacity() {
+            let more = self.peaks.capacity() * self.width - self.rows.len();
+            self.rows.reserve_exact(more);
+        }
         self.rows.extend(self.kept.iter());
         self.peaks.push_back(self.block_peak);
         if self.peaks.len() > self.capacity {
@@ -96,11 +102,9 @@ impl Trail {
         self.rows.iter().map(|v| f64::from(*v))
     }
 
-    /// The first numbers, sorted.
-    pub(super) fn sorted(&self) -> Vec<f32> {
-        let mut sorted: Vec<f32> = self.rows.iter().step_by(self.width).copied().collect();
-        sorted.sort_unstable_by(f32::total_cmp);
-        sorted
+    /// The first numbers, in no order.
+    pub(super) fn firsts(&self) -> Vec<f32> {
+        self.rows.iter().step_by(self.width).copied().collect()
     }
 
     /// The largest first number of all rows of the span, those that were not kept included.

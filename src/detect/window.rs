@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 /// The newest `capacity` values; lag 0 is the newest.
+///
+/// In double precision: a series that starts at 0 and then stays near 10⁹ must keep its last digits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Recent {
     capacity: usize,
@@ -39,6 +41,7 @@ impl Recent {
         if self.values.len() >= self.capacity {
             self.values.pop_front();
         }
+        make_room(&mut self.values, self.capacity);
         self.values.push_back(value);
     }
 
@@ -94,6 +97,7 @@ impl Rolling {
         if self.recent.is_empty() {
             (self.anchor, self.sum, self.squares) = (value, 0.0, 0.0);
         }
+        make_room(&mut self.recent, self.size);
         self.recent.push_back(value);
         self.sort_in(value, old);
         self.sum += value - self.anchor;
@@ -110,7 +114,12 @@ impl Rolling {
         let to = place_of(&self.sorted, value);
         let from = old.map(|old| place_of(&self.sorted, old)).filter(|from| *from < self.sorted.len());
         match from {
-            None => self.sorted.insert(to, value),
+            None => {
+                if self.sorted.len() == self.sorted.capacity() {
+                    self.sorted.reserve_exact(more_room(self.sorted.len(), self.size));
+                }
+                self.sorted.insert(to, value);
+            }
             Some(from) if to <= from => {
                 self.sorted.copy_within(to..from, to + 1);
                 self.sorted[to] = value;
@@ -178,6 +187,17 @@ impl Rolling {
             _ => 0.0,
         }
     }
+}
+
+/// Makes room for one more of at most `most` values: double, but never more than all of them.
+pub(super) fn make_room<T>(values: &mut VecDeque<T>, most: usize) {
+    if values.len() == values.capacity() {
+        values.reserve_exact(more_room(values.len(), most));
+    }
+}
+
+fn more_room(held: usize, most: usize) -> usize {
+    held.max(8).min(most.saturating_sub(held)).max(1)
 }
 
 pub(super) fn median_of_sorted(sorted: &[f64]) -> f64 {

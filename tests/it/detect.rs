@@ -146,6 +146,17 @@ fn degenerate_series_are_scored_without_a_panic() {
 }
 
 #[test]
+fn a_first_value_far_from_all_others_does_not_blind_the_detector() {
+    for first in [0.0, -1.0, 2e9] {
+        let usual = |i: usize| if i == 0 { first } else { 1e9 + noise(i) };
+        let values: Vec<f64> = (0..1_500).map(|i| usual(i) + if i == 1_400 { 40.0 } else { 0.0 }).collect();
+        let found = anomalies(&scored(60, &values));
+        assert!(found.contains(&1_400), "{first}: {found:?}");
+        assert!(found.iter().filter(|i| (100..1_400).contains(*i)).count() <= 2, "{first}: {found:?}");
+    }
+}
+
+#[test]
 fn imputed_and_missing_points_never_alert() {
     let mut detector = SeriesDetector::new(Step::HOUR, &Settings::default());
     for i in 0..600 {
