@@ -106,7 +106,7 @@ const fn within(within: Within) -> &'static str {
     match within {
         Within::Yes => "yes",
         Within::No => "no",
-        Within::Unknown => "unknown",
+        Within::Unknown => "too early",
     }
 }
 

@@ -31,6 +31,8 @@ const BELIEF: f64 = 3.0;
 const MOST_TUNING: f64 = 8.0;
 /// Fewer expected alarms than this do not tell whether a budget is kept.
 const FEWEST_EXPECTED: f64 = 3.0;
+/// False alarms from which an overrun shows before one was to be expected.
+const SEVERAL: f64 = 4.0;
 /// Two-sided 95 %.
 const Z: f64 = 1.959_963_984_540_054;
 
@@ -149,12 +151,16 @@ impl BudgetFigures {
         (self.expected > 0.0).then(|| (low / self.expected, high / self.expected))
     }
 
-    /// Whether the budget is kept: no when the whole interval lies above 1; yes when it does not and at least three
-    /// alarms were to be expected.
+    /// Whether the budget is kept: no when the whole interval lies above 1, and either one alarm was to be expected by now or
+    /// several came; yes when it does not and at least three alarms were to be expected. Otherwise it is too early: a single
+    /// alert in the first hour says nothing about alerts a week.
     #[must_use]
     pub fn within(&self) -> Within {
         match self.interval() {
-            Some((low, _)) if low > 1.0 => Within::No,
+            Some((low, _)) if low > 1.0 => {
+                let tells = self.expected >= 1.0 || self.false_alarms() >= SEVERAL;
+                if tells { Within::No } else { Within::Unknown }
+            }
             Some(_) if self.expected >= FEWEST_EXPECTED => Within::Yes,
             _ => Within::Unknown,
         }
@@ -267,6 +273,8 @@ mod tests {
         assert_eq!(figures(4.0, 5, 0, 0).within(), Within::Yes);
         assert_eq!(figures(4.0, 12, 0, 0).within(), Within::No);
         assert_eq!(figures(1.0, 2, 0, 0).within(), Within::Unknown);
+        assert_eq!(figures(0.02, 1, 0, 0).within(), Within::Unknown, "one alert right after the start");
+        assert_eq!(figures(0.02, 9, 0, 0).within(), Within::No, "a flood right after the start");
         assert_eq!(figures(0.0, 0, 0, 0).within(), Within::Unknown);
         assert_eq!(figures(0.0, 3, 0, 0).ratio(), None);
     }
