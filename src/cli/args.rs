@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::gates::GateArgs;
 pub(super) use super::inquiries::{BudgetArgs, ChangesArgs, EvaluateArgs, ExplainArgs, ExplainFormat};
 use super::inquiries::{CHANGES_HELP, EVALUATE_HELP, EXPLAIN_HELP};
-use super::isolate;
 use super::parse::{self, Horizon, LimitValue};
+use super::{backtest, isolate};
 use crate::detect;
 use crate::forecast::ModelChoice;
 use crate::series::{Aggregate, HumanDuration, Step, Unit};
@@ -111,6 +111,9 @@ pub enum Command {
     /// Forecast files, with intervals
     #[command(after_help = FORECAST_HELP)]
     Forecast(ForecastArgs),
+    /// How good forecasts of files would have been from earlier points, one model beside the other
+    #[command(after_help = backtest::HELP)]
+    Backtest(backtest::BacktestArgs),
     /// When will what files hold reach a limit, and what should be changed
     #[command(after_help = CAPACITY_HELP)]
     Capacity(CapacityArgs),

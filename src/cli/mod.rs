@@ -5,13 +5,16 @@
 //! Never: computes anything itself; never writes half a file; never replaces an input by its result.
 
 mod args;
+mod backtest;
 mod budget;
 mod capacity;
 mod changes;
 mod check_config;
 mod classify;
+mod columns;
 mod compose;
 mod demo;
+mod draw;
 mod evaluate;
 mod exit;
 mod explain;
@@ -23,6 +26,7 @@ mod inquiries;
 mod isolate;
 mod models;
 mod output;
+mod page;
 mod panics;
 mod parse;
 mod progress;
@@ -61,6 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Command::Explain(args) => explain::run(&args),
             Command::Isolate(args) => isolate::run(&args),
             Command::Forecast(args) => forecast::run(&args),
+            Command::Backtest(args) => backtest::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Capacity(args) => capacity::run(&args),
             Command::Changes(args) => changes::run(&args),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::series::Series;
 
 use super::accuracy::{coverage, mae, msis, naive_scale, smape};
-use super::{ForecastError, Model, Request, Settings, forecast_with};
+use super::{Forecast, ForecastError, Model, Request, Settings, forecast_with};
 
 /// Fewest points before the earliest origin.
 const MIN_HISTORY: usize = 8;
@@ -40,11 +40,39 @@ pub struct LevelReport {
     pub msis: Option<f64>,
 }
 
-/// Forecasts `series` from up to `origins` earlier points as `request` asks, and compares with what came.
+/// A forecast from an earlier point, as it would have been made then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// Points before it: the forecast's first step is the point of this index.
+    pub cut: usize,
+    /// The forecast, without sample paths.
+    pub forecast: Forecast,
+}
+
+/// Forecasts `series` as `request` asks from up to `count` earlier points, newest first.
 ///
 /// Origins lie half a horizon apart, the newest one horizon before the end, none before half of the series or eight
-/// points. Sample paths are not drawn. Imputed values are compared like others. Nothing after an origin is seen from it.
-/// Cost: `origins` forecasts.
+/// points. Nothing after an origin is seen from it. A series too short for one origin gives none. Cost: `count` forecasts.
+///
+/// # Errors
+/// As [`forecast`](super::forecast()).
+pub fn from_origins(
+    series: &Series,
+    request: &Request,
+    count: usize,
+    settings: &Settings,
+) -> Result<Vec<Origin>, ForecastError> {
+    let request = Request { paths: 0, ..request.clone() };
+    let (n, horizon) = (series.len(), request.horizon_steps);
+    let stride = (horizon / 2).max(1);
+    (0..count)
+        .map_while(|j| n.checked_sub(horizon.saturating_add(j.saturating_mul(stride))))
+        .take_while(|cut| *cut >= (n / 2).max(MIN_HISTORY))
+        .map(|cut| Ok(Origin { cut, forecast: forecast_with(&series.head(cut), &request, settings)? }))
+        .collect()
+}
+
+/// Forecasts `series` from up to `origins` earlier points as `request` asks ([`from_origins`]), and compares with what came.
 ///
 /// # Errors
 /// As [`forecast`](super::forecast()). A series too short for one origin is no error: its report is empty.
@@ -54,32 +82,37 @@ pub fn backtest(
     origins: usize,
     settings: &Settings,
 ) -> Result<BacktestReport, ForecastError> {
-    let request = Request { paths: 0, ..request.clone() };
-    let (n, horizon) = (series.len(), request.horizon_steps);
-    let stride = (horizon / 2).max(1);
-    let cuts: Vec<usize> = (0..origins)
-        .map_while(|j| n.checked_sub(horizon.saturating_add(j.saturating_mul(stride))))
-        .take_while(|cut| *cut >= (n / 2).max(MIN_HISTORY))
-        .collect();
-    let mut tally = Tally::default();
-    let mut model = None;
-    for cut in &cuts {
-        let forecast = forecast_with(&series.head(*cut), &request, settings)?;
-        model = model.or(Some(forecast.model));
-        let (history, rest) = series.values().split_at(*cut);
-        let actual = &rest[..horizon];
-        let season = forecast.seasons.first().copied().unwrap_or(1);
-        tally.mae.push(mae(actual, &forecast.mean));
-        tally.smape.push(smape(actual, &forecast.mean));
-        tally.mase.extend(naive_scale(history, season).map(|scale| mae(actual, &forecast.mean) / scale));
-        tally.bands.resize_with(forecast.bands.len(), Default::default);
-        for (band, found) in forecast.bands.iter().zip(&mut tally.bands) {
-            found.0 = band.level;
-            found.1.push(coverage(actual, &band.lower, &band.upper));
-            found.2.extend(msis(actual, (&band.lower, &band.upper), band.level, history, season));
+    let made = from_origins(series, request, origins, settings)?;
+    let season = made.first().and_then(|newest| newest.forecast.seasons.first()).copied().unwrap_or(1);
+    Ok(BacktestReport::of(series, &made, request.horizon_steps, season))
+}
+
+impl BacktestReport {
+    /// Compares forecasts from earlier origins of `series` with what came; the imputed values are compared like others.
+    ///
+    /// Scaled errors are over that of the naive forecast of `season` steps within the history before each origin: models
+    /// are comparable when they are scaled by the same season.
+    ///
+    /// O(origins × horizon) and the history's length for each origin.
+    #[must_use]
+    pub fn of(series: &Series, origins: &[Origin], horizon_steps: usize, season: usize) -> Self {
+        let mut tally = Tally::default();
+        for Origin { cut, forecast } in origins {
+            let (history, rest) = series.values().split_at((*cut).min(series.len()));
+            let actual = rest.get(..horizon_steps).unwrap_or(rest);
+            tally.mae.push(mae(actual, &forecast.mean));
+            tally.smape.push(smape(actual, &forecast.mean));
+            tally.mase.extend(naive_scale(history, season).map(|scale| mae(actual, &forecast.mean) / scale));
+            tally.bands.resize_with(forecast.bands.len(), Default::default);
+            for (band, found) in forecast.bands.iter().zip(&mut tally.bands) {
+                found.0 = band.level;
+                found.1.push(coverage(actual, &band.lower, &band.upper));
+                found.2.extend(msis(actual, (&band.lower, &band.upper), band.level, history, season));
+            }
         }
+        let model = origins.first().map(|newest| newest.forecast.model);
+        tally.report(model, origins.iter().map(|origin| origin.cut).collect(), horizon_steps)
     }
-    Ok(tally.report(model, cuts, horizon))
 }
 
 #[derive(Default)]

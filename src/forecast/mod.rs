@@ -29,7 +29,7 @@ mod settings;
 mod stats;
 mod types;
 
-pub use backtest::{BacktestReport, LevelReport, backtest};
+pub use backtest::{BacktestReport, LevelReport, Origin, backtest, from_origins};
 pub use predict::{forecast, forecast_with};
 pub use seasonality::{Season, candidates, detect};
 pub use settings::{Settings, SettingsError};

@@ -5,35 +5,20 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How a command ended.
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
+use crate::program::{self, Ran};
 
 #[track_caller]
 fn run(dir: &Path, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidewatch"));
-    command.current_dir(dir).arg("evaluate").args(args).env_remove("TIDEWATCH_LOG").stdin(Stdio::null());
-    let output = command.output().expect("the binary runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    let ran =
-        Ran { code: output.status.code().expect("a code"), stdout: text(output.stdout), stderr: text(output.stderr) };
-    assert!(!ran.stderr.contains("panic"), "{args:?}: {}", ran.stderr);
-    ran
+    program::run(dir, &[&["evaluate"], args].concat())
 }
 
 #[track_caller]
 fn good(dir: &Path, args: &[&str]) -> String {
-    let ran = run(dir, args);
-    assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
-    ran.stdout
+    program::good(dir, &[&["evaluate"], args].concat())
 }
 
 #[track_caller]

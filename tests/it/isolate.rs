@@ -4,7 +4,6 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -12,25 +11,14 @@ use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, ParquetReader, P
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use crate::program::{self, Ran};
+
 /// The row that is off, in its column `b`.
 const ODD: usize = 250;
 
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
 #[track_caller]
 fn run(dir: &Path, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidewatch"));
-    command.current_dir(dir).arg("isolate").args(args).env_remove("TIDEWATCH_LOG").stdin(Stdio::null());
-    let output = command.output().expect("the binary runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    let ran =
-        Ran { code: output.status.code().expect("a code"), stdout: text(output.stdout), stderr: text(output.stderr) };
-    assert!(!ran.stderr.contains("panic"), "{args:?}: {}", ran.stderr);
-    ran
+    program::run(dir, &[&["isolate"], args].concat())
 }
 
 #[track_caller]

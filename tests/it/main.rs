@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module per area.
 
 mod architecture;
+mod backtest;
 mod browser;
 mod capacity;
 mod changepoint;
@@ -17,6 +18,7 @@ mod isolate;
 mod light;
 mod live;
 mod notebook;
+mod program;
 mod prometheus;
 mod series;
 mod severity;

@@ -1,13 +1,13 @@
 //! The result as one page that needs nothing else: no script, no network, readable on a phone and in the dark.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
+use super::super::page::{Better, figures};
 use super::cases::{Case, Fault};
 use super::judge::Judged;
 use super::{DetectorChoice, Evaluation, charts, table};
 use crate::detect::evaluation::{CurvePoint, Pooled, SeriesFigures, precision_at, recall_curve};
 
-const STYLE: &str = include_str!("report.css");
 /// Cases of each kind.
 const SHOWN: usize = 6;
 /// The best and the worst series that are listed first.
@@ -19,89 +19,38 @@ const THRESHOLDS: usize = 160;
 /// The whole page.
 pub(super) fn page(evaluation: &Evaluation) -> String {
     let names: Vec<&str> = evaluation.rows.iter().map(|row| row.detector.as_str()).collect();
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Evaluation of " (evaluation.directory) " – Tidewatch" }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    h1 { "How good are the anomaly scores?" }
-                    p { (table::headline(evaluation)) "." }
-                    h2 { "Detectors" }
-                    (figures(&table::ranking(evaluation), "Ranking and events; the best of each column is bold"))
-                    p.muted {
-                        "VUS-PR, AUC-PR and best F1 are means over the series with points of both kinds. Precision, recall \
-                         and F1 count events at the detector’s own threshold; the last two columns are the share of events \
-                         found by one threshold for all series with one false alarm per series and week or day. Labels \
-                         were never handed to a detector."
-                    }
-                    h2 { "False-alarm budget" }
-                    (figures(&table::budget(evaluation), &format!("Budget: {} and series", evaluation.budget)))
-                    p.muted { "Counted outside of events. The interval is that of a Poisson count." }
-                    @if evaluation.rows.iter().any(|row| row.nab.is_some()) {
-                        h2 { "Numenta Anomaly Benchmark" }
-                        (figures(&table::nab(evaluation), "Each profile at its best threshold"))
-                    }
-                    h2 { "Curves" }
-                    (charts::legend(&names))
-                    (curves(evaluation))
-                    (cases(evaluation, Fault::Missed, "Worst misses", "Events without an alarm, those with the lowest scores first"))
-                    (cases(evaluation, Fault::FalseAlert, "Worst false alarms", "Alarms without an event, those with the highest scores first"))
-                    (per_series(evaluation))
-                }
-                footer { "Tidewatch " (env!("CARGO_PKG_VERSION")) " · all times are UTC" }
-            }
+    let body = html! {
+        h1 { "How good are the anomaly scores?" }
+        p { (table::headline(evaluation)) "." }
+        h2 { "Detectors" }
+        (figures(&table::ranking(evaluation), "Ranking and events; the best of each column is bold", better))
+        p.muted {
+            "VUS-PR, AUC-PR and best F1 are means over the series with points of both kinds. Precision, recall \
+             and F1 count events at the detector’s own threshold; the last two columns are the share of events \
+             found by one threshold for all series with one false alarm per series and week or day. Labels \
+             were never handed to a detector."
         }
+        h2 { "False-alarm budget" }
+        (figures(&table::budget(evaluation), &format!("Budget: {} and series", evaluation.budget), better))
+        p.muted { "Counted outside of events. The interval is that of a Poisson count." }
+        @if evaluation.rows.iter().any(|row| row.nab.is_some()) {
+            h2 { "Numenta Anomaly Benchmark" }
+            (figures(&table::nab(evaluation), "Each profile at its best threshold", better))
+        }
+        h2 { "Curves" }
+        (charts::legend(&names))
+        (curves(evaluation))
+        (cases(evaluation, Fault::Missed, "Worst misses", "Events without an alarm, those with the lowest scores first"))
+        (cases(evaluation, Fault::FalseAlert, "Worst false alarms", "Alarms without an event, those with the highest scores first"))
+        (per_series(evaluation))
     };
-    page.into_string()
+    super::super::page::page(&format!("Evaluation of {}", evaluation.directory), &body)
 }
 
-/// A table whose first row is the header; on a phone each row becomes a block.
-fn figures(rows: &[Vec<String>], caption: &str) -> Markup {
-    let header = rows.first().cloned().unwrap_or_default();
-    let body = rows.get(1..).unwrap_or_default();
-    let best: Vec<Option<f64>> = (0..header.len()).map(|column| best_of(&header[column], body, column)).collect();
-    let is_best = |column: usize, cell: &str| {
-        let (best, own) = (best.get(column).copied().flatten(), cell.parse::<f64>().ok());
-        best.zip(own).is_some_and(|(best, own)| best.total_cmp(&own).is_eq())
-    };
-    html! {
-        div.scroll {
-            table {
-                caption { (caption) }
-                thead { tr { @for name in &header { th scope="col" { (name) } } } }
-                tbody {
-                    @for row in body {
-                        tr {
-                            @for (column, cell) in row.iter().enumerate() {
-                                @if column == 0 {
-                                    th scope="row" { (cell) }
-                                } @else {
-                                    td data-label=(header.get(column).map_or("", String::as_str)) class=[is_best(column, cell).then_some("best")] { (cell) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The best figure of a column, where higher is better and there is something to compare.
-fn best_of(name: &str, body: &[Vec<String>], column: usize) -> Option<f64> {
+/// Which columns have a better end.
+fn better(column: &str) -> Option<Better> {
     const LOWER_OR_NEITHER: [&str; 6] = ["false/day", "delay", "false alarms", "allowed", "ratio", "detector"];
-    if body.len() < 2 || LOWER_OR_NEITHER.contains(&name) {
-        return None;
-    }
-    body.iter().filter_map(|row| row.get(column)?.parse::<f64>().ok()).reduce(f64::max)
+    (!LOWER_OR_NEITHER.contains(&column)).then_some(Better::Higher)
 }
 
 fn curves(evaluation: &Evaluation) -> Markup {
