@@ -86,7 +86,7 @@ impl Calibration {
     }
 
     /// Evidence at which `p` is `p_value`: the inverse of [`Self::p_value`].
-    fn evidence_at(&self, p_value: f64) -> f64 {
+    pub(super) fn evidence_at(&self, p_value: f64) -> f64 {
         let (wanted, line) = (-p_value.ln(), self.line());
         let plain = if wanted >= line - self.shift { wanted + self.shift } else { wanted * line / (line - self.shift) };
         if plain >= line { plain * DECAY - OFFSET } else { plain / line * self.line_evidence() }

@@ -7,6 +7,7 @@ use super::boundary::Boundary;
 use super::core::{Core, Evidence};
 use super::error::DetectError;
 use super::explain;
+use super::habits::Habit;
 use super::isolation_forest::mix;
 use super::joint::{Joint, Parts, Together};
 use super::settings::Settings;
@@ -113,7 +114,7 @@ impl EntityDetector {
         let counts = !all_missing;
         let judged = counts && !warming_up;
         let evidence = if judged { combine(&own, &together) } else { 0.0 };
-        let p_value = self.judge.p_value(evidence, judged);
+        let p_value = self.judge.p_value(evidence, Habit::NONE, judged);
         let p_value = if own.iter().any(|v| *v > 0.0) { p_value } else { 1.0 };
         // metrics in their first points have no evidence yet: the least likely of them, times how many were looked at
         let opening = (0..rows.len()).filter(|k| watched(*k)).map(|k| rows[k].opening).fold(1.0, f64::min);

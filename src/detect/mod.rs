@@ -32,6 +32,7 @@ mod features;
 mod frame;
 mod gap;
 mod gates;
+mod habits;
 mod isolation_forest;
 mod joint;
 mod light;

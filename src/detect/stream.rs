@@ -9,6 +9,7 @@ use super::combine::Calibration;
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
 use super::explain;
+use super::habits::{Habit, Habits};
 use super::opening::Prior;
 use super::settings::Settings;
 use super::sustained::Sustained;
@@ -35,6 +36,7 @@ pub(super) struct FullDetector {
     pub(super) step: Step,
     pub(super) core: Core,
     judge: Judge,
+    habits: Habits,
     monitor: ChangeMonitor,
     pub(super) boundary: Boundary,
     /// Judges in place of this one, and learns nothing, while this one must not see the values.
@@ -49,6 +51,7 @@ struct Snapshot {
     step: Step,
     core: Core,
     judge: Judge,
+    habits: Habits,
     #[serde(default)]
     boundary: Boundary,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +76,7 @@ impl FullDetector {
             step,
             core: Core::new(step, settings),
             judge: Judge::new(step),
+            habits: Habits::default(),
             monitor: ChangeMonitor::new(step, settings.false_alarms.p_star(step), day.or(week)),
             boundary: Boundary::default(),
             aside: None,
@@ -85,11 +89,13 @@ impl FullDetector {
         let p_star = self.p_star();
         let reach = self.core.tail().size_at(p_star);
         let evidence = self.core.push(value, imputed);
+        let habit = self.habit(value, imputed);
         let (lower, upper) = band(&evidence, reach);
         let direction = explain::direction(evidence.value, lower, upper);
         let unwanted = unwanted(self.settings.direction, evidence.residual);
         let counts = !imputed;
-        let p_value = self.judge.p_value(evidence.combined, counts && !evidence.warming_up).min(evidence.opening);
+        let p_value =
+            self.judge.p_value(evidence.combined, habit, counts && !evidence.warming_up).min(evidence.opening);
         let p_value = if unwanted { 1.0 } else { p_value };
         let score = score_of(p_value, p_star);
         let telling = counts && score >= explain::TELLING;
@@ -97,6 +103,7 @@ impl FullDetector {
         let mut reasons = match (imputed, evidence.warming_up) {
             (true, _) => vec![Reason::Missing],
             (false, true) => explain::warm_up(&evidence, telling),
+            _ if telling && habit.still >= 1.0 => vec![Reason::Flatline],
             _ if telling => explain::reasons(&evidence, direction),
             _ => Vec::new(),
         };
@@ -122,6 +129,16 @@ impl FullDetector {
             attribution: if telling { self.attribution(&evidence) } else { Vec::new() },
             changes,
         }
+    }
+
+    /// What the habits of the series say of a point, which they then learn.
+    fn habit(&mut self, value: f64, imputed: bool) -> Habit {
+        let seen = !imputed && value.is_finite();
+        let habit = if seen { self.habits.judge(value) } else { Habit::NONE };
+        if seen && !self.judge.frozen {
+            self.habits.learn(value.clamp(-1e300, 1e300));
+        }
+        habit
     }
 
     /// Lets the first points be judged by what siblings are like.
@@ -186,10 +203,15 @@ impl Judge {
     }
 
     /// The p-value of a point's evidence; `counts` says whether the point may be judged and learned.
-    pub(super) fn p_value(&mut self, evidence: f64, counts: bool) -> f64 {
+    pub(super) fn p_value(&mut self, evidence: f64, habit: Habit, counts: bool) -> f64 {
         if !counts {
             return 1.0;
         }
+        let common = if habit.floor > 0.0 { self.calibration.evidence_at(habit.floor.min(1.0)) } else { f64::INFINITY };
+        // one alarm a week where the stand-still begins to be too long
+        let still = if habit.still >= 1.0 { habit.still * self.calibration.weekly_evidence() } else { 0.0 };
+        let crowd = self.calibration.evidence_at(habit.crowd);
+        let evidence = evidence.min(common).max(crowd).max(still);
         let evidence = self.sustained.push(evidence, HELD * self.calibration.weekly_evidence());
         let p_value = self.calibration.p_value(evidence);
         if !self.frozen {
@@ -230,8 +252,8 @@ pub(super) fn confidence(learned: u64) -> f64 {
 
 impl From<FullDetector> for Snapshot {
     fn from(detector: FullDetector) -> Self {
-        let FullDetector { settings, step, core, judge, monitor, boundary, aside } = detector;
-        Self { format: FORMAT, settings, step, core, judge, monitor, boundary, aside }
+        let FullDetector { settings, step, core, judge, habits, monitor, boundary, aside } = detector;
+        Self { format: FORMAT, settings, step, core, judge, habits, monitor, boundary, aside }
     }
 }
 
@@ -239,7 +261,7 @@ impl TryFrom<Snapshot> for FullDetector {
     type Error = DetectError;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
-        let Snapshot { format, settings, step, mut core, judge, monitor, boundary, aside } = snapshot;
+        let Snapshot { format, settings, step, mut core, judge, habits, monitor, boundary, aside } = snapshot;
         if format != FORMAT {
             return Err(DetectError::Snapshot(format!("format must be {FORMAT}, got {format}")));
         }
@@ -250,6 +272,9 @@ impl TryFrom<Snapshot> for FullDetector {
             return Err(DetectError::Snapshot("its calibration is out of range".to_owned()));
         }
         core.restore().map_err(|what| DetectError::Snapshot(what.to_owned()))?;
-        Ok(Self { settings, step, core, judge, monitor, boundary, aside })
+        if !habits.is_sound() {
+            return Err(DetectError::Snapshot("its habits do not fit together".to_owned()));
+        }
+        Ok(Self { settings, step, core, judge, habits, monitor, boundary, aside })
     }
 }

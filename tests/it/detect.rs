@@ -94,11 +94,41 @@ fn a_flat_series_that_moves_alerts_at_once() {
 }
 
 #[test]
-fn a_series_that_stops_moving_is_a_flatline() {
+fn a_series_that_stops_moving_is_a_flatline_as_long_as_it_lasts() {
     let values: Vec<f64> = (0..3_000).map(|i| if i < 2_500 { daily(i * 7) } else { 100.0 }).collect();
     let scores = scored(60, &values);
-    let flat = scores.points[2_500..].iter().filter(|p| p.reasons.contains(&Reason::Flatline)).count();
-    assert!(flat > 0);
+    let still = &scores.points[2_520..];
+    assert!(still.iter().all(|p| p.is_anomaly && p.reasons.contains(&Reason::Flatline)));
+    assert!(!scores.points[..2_500].iter().any(|p| p.reasons.contains(&Reason::Flatline)));
+}
+
+/// A number from 0 to 1 that depends on nothing else.
+fn draw(seed: u64, i: usize) -> f64 {
+    let mut z = (seed << 32 | i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) as f64 / u64::MAX as f64
+}
+
+#[test]
+fn series_that_are_mostly_one_value_keep_to_the_budget_and_still_alarm() {
+    let weeks = 6;
+    let sparse = |seed, i| if draw(seed, i) < 0.05 { (1.0 + 9.0 * draw(seed + 100, i)).floor() } else { 0.0 };
+    let rare = |seed, i| f64::from(u8::from(draw(seed, i) < 0.02));
+    let cases: [(&str, f64, &dyn Fn(u64, usize) -> f64); 2] = [("95 % zeros", 5.0, &sparse), ("2 % ones", 1.0, &rare)];
+    for (name, ordinary, value) in cases {
+        let mut alarms = 0;
+        for seed in 1..5 {
+            let mut values: Vec<f64> = (0..2_016 * weeks).map(|i| value(seed, i)).collect();
+            let end = values.len();
+            values.extend([ordinary; 24]);
+            let found = anomalies(&scored(300, &values));
+            assert!(found.iter().any(|i| *i >= end), "{name} {seed}: two hours of ordinary values in a row are none");
+            let before: Vec<usize> = found.into_iter().filter(|i| *i < end).collect();
+            alarms += before.windows(2).filter(|pair| pair[1] - pair[0] > 12).count() + usize::from(!before.is_empty());
+        }
+        assert!(alarms <= 4 * weeks, "{name}: {alarms} alarms in {} weeks", 4 * weeks);
+    }
 }
 
 #[test]
