@@ -141,6 +141,12 @@ pub const SOURCE_ERRORS: &str = "tidewatch_source_errors_total";
 pub const FORECAST_RUNS: &str = "tidewatch_forecast_runs_total";
 /// Forecasts made.
 pub const FORECASTS: &str = "tidewatch_forecasts_total";
+/// How far forecasts were off once the truth was known.
+pub const FORECAST_MASE: &str = "tidewatch_forecast_mase";
+/// The same against repeating the last season.
+pub const FORECAST_AGAINST_NAIVE: &str = "tidewatch_forecast_error_ratio";
+/// Share of values inside intervals.
+pub const FORECAST_COVERAGE: &str = "tidewatch_forecast_interval_coverage";
 /// Model files loaded or refused.
 pub const MODEL_LOADS: &str = "tidewatch_model_loads_total";
 /// HTTP requests answered.
@@ -159,7 +165,7 @@ pub const LAST_SCORED: &str = "tidewatch_last_scored_timestamp_seconds";
 pub const BUILD_INFO: &str = "tidewatch_build_info";
 
 /// Every metric.
-pub const METRICS: [Metric; 26] = [
+pub const METRICS: [Metric; 29] = [
     counted(SERIES_SCORED, &["detector"], "Series and entities scored."),
     counted(POINTS_SCORED, &["detector"], "Points scored."),
     counted(ANOMALIES, &["detector"], "Anomalous points found."),
@@ -178,6 +184,27 @@ pub const METRICS: [Metric; 26] = [
     counted(SOURCE_ERRORS, &["source", "kind"], "Failed requests to sources by kind of failure."),
     counted(FORECAST_RUNS, &["outcome"], "Forecast batches that ended."),
     counted(FORECASTS, &["model"], "Forecasts made by model."),
+    metric(
+        FORECAST_MASE,
+        Kind::Gauge,
+        Unit::Count,
+        &["forecast", "model", "lead"],
+        "Mean absolute scaled error of the forecasts of 30 days, once the truth was known.",
+    ),
+    metric(
+        FORECAST_AGAINST_NAIVE,
+        Kind::Gauge,
+        Unit::Count,
+        &["forecast", "model", "lead"],
+        "Absolute error of forecasts over that of repeating the last season; below 1 is better.",
+    ),
+    metric(
+        FORECAST_COVERAGE,
+        Kind::Gauge,
+        Unit::Count,
+        &["forecast", "model", "lead", "level"],
+        "Share of values inside the intervals of a level, in percent in the label.",
+    ),
     counted(MODEL_LOADS, &["outcome"], "Model files loaded or refused."),
     counted(HTTP_REQUESTS, &["route", "status"], "HTTP requests answered."),
     metric(HTTP_DURATION, Kind::Histogram, Unit::Seconds, &["route"], "Time of HTTP requests."),
@@ -338,6 +365,25 @@ pub fn batch_ended(outcome: Outcome) {
 /// Counts forecasts; `model` is from a closed set.
 pub fn forecast_made(model: &'static str) {
     counter!(FORECASTS, "model" => model).increment(1);
+}
+
+/// Tells how far the forecasts of a model were off, a lead ahead, and against repeating the last season.
+pub fn forecast_accuracy(forecast: &str, model: &str, lead: &str, mase: Option<f64>, against_naive: Option<f64>) {
+    let labels = [("forecast", forecast.to_owned()), ("model", model.to_owned()), ("lead", lead.to_owned())];
+    if let Some(mase) = mase {
+        gauge!(FORECAST_MASE, &labels).set(mase);
+    }
+    if let Some(ratio) = against_naive {
+        gauge!(FORECAST_AGAINST_NAIVE, &labels).set(ratio);
+    }
+}
+
+/// Tells the share of values inside the intervals of a level, in percent in the label.
+pub fn forecast_coverage(forecast: &str, model: &str, lead: &str, level: f64, coverage: f64) {
+    let level = format!("{}", (level * 1e8).round() / 1e6);
+    let labels =
+        [("forecast", forecast.to_owned()), ("model", model.to_owned()), ("lead", lead.to_owned()), ("level", level)];
+    gauge!(FORECAST_COVERAGE, &labels).set(coverage);
 }
 
 /// Counts a series that was left out; `reason` is from a closed set.

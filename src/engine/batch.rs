@@ -1,6 +1,7 @@
 //! Scheduled batches of forecasts: parallel over series, resumable after a kill, without loss or duplicates.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rayon::prelude::*;
@@ -8,8 +9,9 @@ use tracing::{info, warn};
 
 use super::plan::{clean, history_range};
 use super::settings::ForecastSpec;
+use super::skill::SkillLost;
 use super::{App, EngineError, compute};
-use crate::forecast::{Forecast, Request, forecast};
+use crate::forecast::{Because, Forecast, ModelChoice, Request, forecast};
 use crate::series::Series;
 use crate::store::{ForecastRecord, RunState};
 use crate::telemetry::{self, Outcome};
@@ -79,13 +81,14 @@ impl App {
         let finished: BTreeSet<String> = self.store().finished_series(run).await?;
         let (step, unit) = (spec.step, spec.unit);
         let all = compute::run_long(move || clean(samples, step, unit)).await?;
+        let unskilled = self.learn_from_the_truth(spec, &all, now).await?;
         let total = all.len();
         let todo: Vec<Series> = all.into_iter().filter(|series| !finished.contains(series.name())).collect();
         let mut progress = BatchProgress { done: total - todo.len(), total, failed: 0 };
         for chunk in todo.chunks(CHUNK) {
             // compute
-            let (owned, chunk) = (spec.clone(), chunk.to_vec());
-            let made = compute::run_long(move || forecast_all(&chunk, &owned)).await?;
+            let (owned, chunk, unskilled) = (spec.clone(), chunk.to_vec(), Arc::clone(&unskilled));
+            let made = compute::run_long(move || forecast_all(&chunk, &owned, &unskilled)).await?;
             // act
             let failed = made.iter().filter(|one| one.is_none()).count();
             let records: Vec<ForecastRecord> = made
@@ -113,18 +116,22 @@ fn interrupted(spec: &ForecastSpec) -> EngineError {
     EngineError::Conflict(format!("forecast {name} was interrupted by shutdown; it goes on at the next start"))
 }
 
-fn forecast_all(chunk: &[Series], spec: &ForecastSpec) -> Vec<Option<(Series, Forecast)>> {
+fn forecast_all(chunk: &[Series], spec: &ForecastSpec, unskilled: &SkillLost) -> Vec<Option<(Series, Forecast)>> {
     let one = |series: &Series| {
+        let lost = unskilled.get(series.name()).copied();
         let request = Request {
             horizon_steps: series.step().per_secs(spec.horizon.as_secs_f64()).max(1),
             levels: spec.levels.clone(),
-            model: spec.model,
+            model: if lost.is_some() { ModelChoice::SeasonalNaive } else { spec.model },
             seasons: None,
             paths: 0,
             seed: 42,
         };
         match forecast(series, &request) {
-            Ok(made) => Some((series.clone(), made)),
+            Ok(mut made) => {
+                made.because.extend(lost.map(|ratio| Because::LostSkill { ratio }));
+                Some((series.clone(), made))
+            }
             Err(error) => {
                 warn!(series = series.name(), %error, "no forecast of {}", series.name());
                 None

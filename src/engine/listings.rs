@@ -12,7 +12,7 @@ use crate::incident::{self, Incident};
 use crate::series::{Fingerprint, Unit};
 pub use crate::store::{
     AlertFilter, AnomalyRecord, CapacityRecord, ChangeEvent, ChangeKind, Cursor, DeadLetter, ForecastFilter,
-    ForecastRecord, ModelManifest, OutboxDepth, RecommendationRecord, Revision, Verdict, VerdictRecord,
+    ForecastRecord, ModelManifest, OutboxDepth, RecommendationRecord, Revision, Run, Verdict, VerdictRecord,
 };
 use crate::telemetry;
 
@@ -101,6 +101,14 @@ impl App {
     /// [`EngineError::Store`].
     pub async fn forecasts(&self, filter: &ForecastFilter, limit: usize) -> Result<Vec<ForecastRecord>, EngineError> {
         Ok(self.store().forecasts(filter, limit).await?)
+    }
+
+    /// The latest batches of forecasts, of one schedule or of all.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`].
+    pub async fn forecast_runs(&self, forecast: Option<&str>, limit: usize) -> Result<Vec<Run>, EngineError> {
+        Ok(self.store().runs(forecast, limit).await?)
     }
 
     /// One stored forecast.

@@ -38,6 +38,7 @@ mod scenarios;
 mod scenarios_of_absence;
 mod schedule;
 mod settings;
+mod skill;
 mod stateless;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ pub use settings::{
     BudgetSharing, CapacityKind, CapacitySpec, Destination, DetectorSpec, EnrichSettings, ForecastSpec, Route,
     Settings, TeamBudget, WorkloadTemplate,
 };
+pub use skill::{AccuracyRow, Covered};
 pub use stateless::{SeriesChanges, capacity_body, changes_prepared, plan_capacity, score_prepared};
 pub use tracked::Tracked;
 pub use watch::Round;

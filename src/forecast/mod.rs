@@ -16,6 +16,7 @@ mod clean;
 mod holt_winters;
 mod intervals;
 mod linear;
+mod live;
 mod mstl_ets;
 mod naive;
 mod nelder_mead;
@@ -30,6 +31,7 @@ mod stats;
 mod types;
 
 pub use backtest::{BacktestReport, LevelReport, Origin, backtest, from_origins};
+pub use live::{LiveScore, Made, judge};
 pub use predict::{forecast, forecast_with};
 pub use seasonality::{Season, candidates, detect};
 pub use settings::{Settings, SettingsError};

@@ -109,6 +109,12 @@ pub enum Because {
         /// How many.
         points: usize,
     },
+    /// The model that would have been chosen did worse lately than repeating the last season, once the truth was known; so
+    /// the season is repeated.
+    LostSkill {
+        /// Its absolute error over that of repeating the last season.
+        ratio: f64,
+    },
     /// Values are kept at or above zero because all of the history is.
     NonNegative,
 }

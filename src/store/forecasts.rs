@@ -121,7 +121,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<ForecastRecord, StoreError> {
+pub(super) fn read(row: &SqliteRow) -> Result<ForecastRecord, StoreError> {
     let step_ms: i64 = row.try_get("step_ms")?;
     let bad_step =
         || StoreError::BadRow { table: TABLE, what: "step", message: format!("{step_ms} ms is not positive") };

@@ -90,13 +90,14 @@ impl Store {
 }
 
 /// Statements that clear what is older than `$1`, with how long each keeps.
-fn clearings(retention: &RetentionSettings) -> [(&'static str, HumanDuration); 13] {
+fn clearings(retention: &RetentionSettings) -> [(&'static str, HumanDuration); 14] {
     [
         ("DELETE FROM alerts WHERE state = 'resolved' AND COALESCE(ends_at, updated_at) < $1", retention.alerts),
         ("DELETE FROM anomalies WHERE at < $1", retention.anomalies),
         ("DELETE FROM anomaly_revisions WHERE at < $1", retention.anomalies),
         ("DELETE FROM budget_hours WHERE hour * 3600000 < $1", retention.alerts),
         ("DELETE FROM forecasts WHERE created_at < $1", retention.forecasts),
+        ("DELETE FROM forecast_scores WHERE made_at < $1", retention.forecasts),
         ("DELETE FROM runs WHERE finished_at IS NOT NULL AND finished_at < $1", retention.forecasts),
         ("DELETE FROM capacity_reports WHERE computed_at < $1", retention.reports),
         ("DELETE FROM recommendations WHERE computed_at < $1", retention.reports),

@@ -69,7 +69,8 @@ impl App {
     }
 }
 
-fn curve(record: ForecastRecord) -> ForecastCurve {
+/// A record as a curve; what cannot be read is empty.
+pub(in crate::engine) fn curve(record: ForecastRecord) -> ForecastCurve {
     let body = &record.body;
     ForecastCurve {
         because: read(body, "because").unwrap_or_default(),

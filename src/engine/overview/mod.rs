@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 pub use alerts::{AlertList, OpenIncident, SeriesLink};
 pub use forecasts::ForecastCurve;
+pub(super) use forecasts::curve;
 pub use resources::{Advice, FanLines, Resource};
 pub use series::SeriesView;
 

@@ -13,7 +13,7 @@ use super::forecast_plot;
 use super::plot::figure;
 use super::shell::{Section, document_with_plots};
 use super::show::{foreign, foreign_heading, foreign_short, in_url, quantity, span, time, visible, words};
-use crate::engine::{ForecastCurve, compute};
+use crate::engine::{AccuracyRow, ForecastCurve, clock, compute};
 use crate::forecast::Because;
 use crate::series::Series;
 
@@ -26,18 +26,20 @@ pub(super) async fn list(State(service): State<AppState>) -> Result<Markup, Page
     // one more than shown says whether there are more
     let curves = service.app.latest_forecasts(MOST + 1).await?;
     let configured = service.app.settings().forecasts.len();
+    let accuracy = service.app.accuracy(None, clock::now()).await?;
     let mut histories: BTreeMap<(String, Timestamp), Vec<Series>> = BTreeMap::new();
     for curve in curves.iter().take(PLOTTED) {
         if let Entry::Vacant(place) = histories.entry((curve.job.clone(), curve.start)) {
             place.insert(service.app.forecast_history(&curve.job, curve.start).await);
         }
     }
-    Ok(compute::run(move || render_list(&curves, &histories, configured)).await?)
+    Ok(compute::run(move || render_list(&curves, &histories, &accuracy, configured)).await?)
 }
 
 fn render_list(
     curves: &[ForecastCurve],
     histories: &BTreeMap<(String, Timestamp), Vec<Series>>,
+    accuracy: &[AccuracyRow],
     configured: usize,
 ) -> Markup {
     let history = |curve: &ForecastCurve| before(curve, histories.get(&(curve.job.clone(), curve.start))?);
@@ -61,9 +63,51 @@ fn render_list(
                 },
                 &forecast_plot::forecast(curve, history(curve).as_ref())))
         }
+        @if !accuracy.is_empty() { (how_good(accuracy)) }
         @if !curves.is_empty() { (table(curves)) }
     };
     document_with_plots("Forecasts", Section::Forecasts, &body)
+}
+
+/// How forecasts did once the truth was known.
+fn how_good(rows: &[AccuracyRow]) -> Markup {
+    let known = |figure: Option<f64>| figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.2}"));
+    html! {
+        h2 { "How good they were" }
+        div.scroll {
+            table {
+                caption {
+                    "Forecasts of the last 30 days, scored when the truth arrived. MASE: error over that of repeating the last "
+                    "season within the history; below 1 is better. Error ratio: the same at the time itself."
+                }
+                thead {
+                    tr {
+                        th scope="col" { "Forecast" } th scope="col" { "Model" } th scope="col" { "Up to" }
+                        th.number scope="col" { "Values" } th.number scope="col" { "MASE" } th.number scope="col" { "Error ratio" }
+                        th.number scope="col" { "Intervals cover" }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            td data-label="Forecast" { (foreign_short(&row.forecast)) }
+                            td data-label="Model" { (words(&visible(&row.model, 40))) }
+                            td.nowrap data-label="Up to" { (span(row.lead.as_secs_f64())) " ahead" }
+                            td.number data-label="Values" { (row.steps) }
+                            td.number data-label="MASE" { (known(row.mase)) }
+                            td.number data-label="Error ratio" { (known(row.against_naive)) }
+                            td.number data-label="Intervals cover" {
+                                @for (place, one) in row.intervals.iter().enumerate() {
+                                    @if place > 0 { ", " }
+                                    (format!("{:.0} % of {:.0} %", one.coverage * 100.0, one.level * 100.0))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn table(curves: &[ForecastCurve]) -> Markup {
@@ -168,6 +212,9 @@ fn because(one: &Because) -> String {
             format!("{} failed: {}", words(model.as_str()), visible(message, 300))
         }
         Because::OutliersIgnored { points } => format!("{points} wild values of the history were left out"),
+        Because::LostSkill { ratio } => format!(
+            "the model chosen before erred {ratio:.2} times as much as repeating the last season, once the truth was known; the season is repeated"
+        ),
         Because::NonNegative => "values are kept at or above zero because all of the history is".to_owned(),
     }
 }

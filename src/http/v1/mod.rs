@@ -13,6 +13,7 @@ mod enrich;
 mod events;
 mod explain;
 mod forecast;
+mod forecast_records;
 mod incidents;
 mod models;
 mod outbox;
@@ -31,6 +32,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .merge(explain::router())
         .merge(peers::router())
         .merge(forecast::router())
+        .merge(forecast_records::router())
         .merge(capacity::router())
         .merge(changes::router())
         .merge(classify::router())
