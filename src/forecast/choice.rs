@@ -126,6 +126,7 @@ fn by_name(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settin
         (ModelChoice::HoltWinters, season) => {
             (vec![Member::HoltWinters { season: season.unwrap_or(1), log: positive }], vec![Because::Requested])
         }
+        (ModelChoice::Prophet, _) => (vec![Member::Prophet], vec![Because::Requested]),
         (ModelChoice::Naive | ModelChoice::Auto, _) => (vec![Member::Naive], vec![Because::Requested]),
     };
     if wanted == [Member::Ets] && points < MIN_POINTS {
@@ -157,6 +158,7 @@ fn single_decision(problem: &Problem<'_>, known: &Seasons, made_by: Candidate, b
         Member::Seasonal(season) | Member::Drift(season) | Member::HoltWinters { season, .. } => vec![season],
         Member::MstlEts => known.used.clone(),
         Member::Ar { .. } => problem.seasons.to_vec(),
+        Member::Prophet => problem.extras.cycles.iter().map(|cycle| cycle.period_steps.round() as usize).collect(),
     };
     Decision {
         model: made_by.member.model(),

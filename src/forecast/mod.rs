@@ -23,6 +23,7 @@ mod normal;
 mod paths;
 mod pool;
 mod predict;
+pub mod prophet;
 mod scale;
 mod seasonality;
 mod settings;

@@ -1,7 +1,7 @@
 //! Candidates side by side: every model forecasts from the end and from the same earlier origins.
 
 use super::stats::{range, weighted_quantile};
-use super::{Model, ar, holt_winters, mstl_ets, naive};
+use super::{Model, ar, holt_winters, mstl_ets, naive, prophet};
 
 /// Weight of an origin relative to the next newer one.
 pub(super) const DISCOUNT: f64 = 0.95;
@@ -24,6 +24,19 @@ pub(super) struct Problem<'a> {
     pub(super) span: usize,
     /// Origins, newest first: a forecast from origin `c` sees the values before index `c`.
     pub(super) cuts: Vec<usize>,
+    /// What only some models look at.
+    pub(super) extras: Extras,
+}
+
+/// Knowledge beyond the values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extras {
+    /// Seasons of the prophet model.
+    pub(super) cycles: Vec<prophet::Cycle>,
+    /// Regressors of the prophet model, over history and horizon, scaled like nothing: they are standardised there.
+    pub(super) regressors: Vec<prophet::Regressor>,
+    /// Smallest and largest possible value, scaled as the values are.
+    pub(super) range: Option<(f64, f64)>,
 }
 
 /// Forecasts of one model.
@@ -45,6 +58,7 @@ pub(super) enum Member {
     MstlEts,
     Ar { target: ar::Target, log: bool },
     HoltWinters { season: usize, log: bool },
+    Prophet,
 }
 
 /// A candidate that worked.
@@ -80,7 +94,7 @@ impl<'a> Problem<'a> {
         } else {
             (0..origins).filter_map(|j| n.checked_sub(span + j * stride)).take_while(|cut| *cut >= n / 2).collect()
         };
-        Self { values, observed, seasons, horizon, span, cuts }
+        Self { values, observed, seasons, horizon, span, cuts, extras: Extras::default() }
     }
 
     /// Whether the horizon is too long for the history to be judged at its end.
@@ -122,6 +136,7 @@ impl Member {
             Self::MstlEts => Model::MstlEts,
             Self::Ar { .. } => Model::ArRidge,
             Self::HoltWinters { .. } => Model::HoltWinters,
+            Self::Prophet => Model::Prophet,
         }
     }
 
@@ -143,6 +158,7 @@ impl Member {
             Self::MstlEts => mstl_ets::run(problem, seasons)?,
             Self::Ar { target, .. } => ar::run(problem, x, target).ok_or_else(refused)?,
             Self::HoltWinters { season, .. } => holt_winters::run(problem, x, season).ok_or_else(refused)?,
+            Self::Prophet => prophet::run(problem).map_err(|error| error.to_string())?,
         };
         if logs.is_some() {
             from_logs(&mut runs, range(x));

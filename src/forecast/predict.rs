@@ -5,7 +5,8 @@ use crate::series::Series;
 use super::choice::{Decision, Seasons, decide};
 use super::clean::without_excursions;
 use super::intervals::Calibration;
-use super::pool::Problem;
+use super::pool::{Extras, Problem};
+use super::prophet::Cycle;
 use super::scale::Scale;
 use super::{Band, Because, Forecast, ForecastError, Model, Request, SamplePaths, Settings};
 use super::{paths, seasonality};
@@ -60,7 +61,9 @@ pub fn forecast_with(series: &Series, request: &Request, settings: &Settings) ->
         observed[*index] = false;
     }
     let (lags, seasons) = find_seasons(series, &scaled, request, settings);
-    let problem = Problem::new(&scaled, &observed, &lags, request.horizon_steps, settings.origins);
+    let extras = Extras { cycles: Cycle::automatic(series.step().secs_f64(), scaled.len()), ..Extras::default() };
+    let problem =
+        Problem { extras, ..Problem::new(&scaled, &observed, &lags, request.horizon_steps, settings.origins) };
     let mut decision = decide(&problem, request.model, &seasons, settings);
     if !wild.is_empty() {
         decision.because.push(Because::OutliersIgnored { points: wild.len() });

@@ -25,6 +25,8 @@ pub enum Model {
     ArRidge,
     /// Additive Holt-Winters with an autoregressive error, in logarithms where all values are positive.
     HoltWinters,
+    /// Prophet's form: a piecewise linear trend, Fourier seasons and regressors.
+    Prophet,
     /// Weighted median of several models, weighted by their errors over rolling origins.
     Combination,
 }
@@ -48,11 +50,13 @@ pub enum ModelChoice {
     HoltWinters,
     /// [`Model::Naive`].
     Naive,
+    /// [`Model::Prophet`], or a visible fallback.
+    Prophet,
 }
 
 /// A name that is no [`ModelChoice`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("model must be one of auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters, naive, got `{0}`")]
+#[error("model must be one of auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters, naive, prophet, got `{0}`")]
 pub struct UnknownModel(pub String);
 
 /// What one model contributes to a [`Model::Combination`].
@@ -214,8 +218,16 @@ impl Request {
 
 impl ModelChoice {
     /// Every choice.
-    pub const ALL: [Self; 7] =
-        [Self::Auto, Self::MstlEts, Self::SeasonalNaive, Self::Ets, Self::ArRidge, Self::HoltWinters, Self::Naive];
+    pub const ALL: [Self; 8] = [
+        Self::Auto,
+        Self::MstlEts,
+        Self::SeasonalNaive,
+        Self::Ets,
+        Self::ArRidge,
+        Self::HoltWinters,
+        Self::Naive,
+        Self::Prophet,
+    ];
 
     /// The name in files, on the command line and on the wire.
     #[must_use]
@@ -228,6 +240,7 @@ impl ModelChoice {
             Self::ArRidge => "ar_ridge",
             Self::HoltWinters => "holt_winters",
             Self::Naive => "naive",
+            Self::Prophet => "prophet",
         }
     }
 }
@@ -307,6 +320,7 @@ impl Model {
             Self::Drift => "drift",
             Self::ArRidge => "ar_ridge",
             Self::HoltWinters => "holt_winters",
+            Self::Prophet => "prophet",
             Self::Combination => "combination",
         }
     }
