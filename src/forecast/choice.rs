@@ -1,6 +1,7 @@
 //! Which model makes the forecast, and why.
 
 use super::ar::Target;
+use super::croston::Method;
 use super::mstl_ets::MIN_POINTS;
 use super::pool::{Candidate, Member, Pooled, Problem, Runs, pool};
 use super::seasonality::needed_points;
@@ -100,6 +101,31 @@ fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec
     if values.len() < 48 {
         members.push(Member::Ets);
     }
+    let extra = std::env::var("EXTRA").unwrap_or_default();
+    if extra.contains('t') {
+        members.push(Member::Theta(shortest));
+    }
+    if extra.contains('T') {
+        members.push(Member::Theta(longest));
+    }
+    if extra.contains('p') {
+        members.push(Member::Prophet);
+    }
+    if extra.contains('m') {
+        members.push(Member::SeasonalMedian(longest));
+    }
+    if extra.contains('M') {
+        members.push(Member::SeasonalMedian(shortest));
+    }
+    if extra.contains('g') && super::growth::is_monotone(values) {
+        members.push(Member::Growth(seasons.used.first().copied().unwrap_or(1)));
+    }
+    if extra.contains('s') {
+        members.retain(|m| !matches!(m, Member::Seasonal(_)));
+    }
+    if extra.contains('1') {
+        members.retain(|m| *m != Member::MstlEts);
+    }
     members
 }
 
@@ -127,6 +153,15 @@ fn by_name(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settin
             (vec![Member::HoltWinters { season: season.unwrap_or(1), log: positive }], vec![Because::Requested])
         }
         (ModelChoice::Prophet, _) => (vec![Member::Prophet], vec![Because::Requested]),
+        (ModelChoice::Theta, season) => (vec![Member::Theta(season.unwrap_or(1))], vec![Because::Requested]),
+        (ModelChoice::Croston, _) => (vec![Member::Intermittent(Method::Croston)], vec![Because::Requested]),
+        (ModelChoice::Sba, _) => (vec![Member::Intermittent(Method::Sba)], vec![Because::Requested]),
+        (ModelChoice::Tsb, _) => (vec![Member::Intermittent(Method::Tsb)], vec![Because::Requested]),
+        (ModelChoice::SeasonalMedian, Some(_)) => {
+            (seasons.used.iter().map(|season| Member::SeasonalMedian(*season)).collect(), vec![Because::Requested])
+        }
+        (ModelChoice::SeasonalMedian, None) => (vec![Member::SeasonalMedian(1)], vec![no_season()]),
+        (ModelChoice::Growth, season) => (vec![Member::Growth(season.unwrap_or(1))], vec![Because::Requested]),
         (ModelChoice::Naive | ModelChoice::Auto, _) => (vec![Member::Naive], vec![Because::Requested]),
     };
     if wanted == [Member::Ets] && points < MIN_POINTS {
@@ -155,7 +190,13 @@ fn by_name(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settin
 fn single_decision(problem: &Problem<'_>, known: &Seasons, made_by: Candidate, because: Vec<Because>) -> Decision {
     let seasons = match made_by.member {
         Member::Naive | Member::Ets => Vec::new(),
-        Member::Seasonal(season) | Member::Drift(season) | Member::HoltWinters { season, .. } => vec![season],
+        Member::Intermittent(_) => Vec::new(),
+        Member::Seasonal(season)
+        | Member::SeasonalMedian(season)
+        | Member::Theta(season)
+        | Member::Growth(season)
+        | Member::Drift(season)
+        | Member::HoltWinters { season, .. } => vec![season],
         Member::MstlEts => known.used.clone(),
         Member::Ar { .. } => problem.seasons.to_vec(),
         Member::Prophet => problem.extras.cycles.iter().map(|cycle| cycle.period_steps.round() as usize).collect(),

@@ -1,7 +1,7 @@
 //! Candidates side by side: every model forecasts from the end and from the same earlier origins.
 
 use super::stats::{range, weighted_quantile};
-use super::{Model, ar, holt_winters, mstl_ets, naive, prophet};
+use super::{Model, ar, croston, growth, holt_winters, mstl_ets, naive, prophet, seasonal_median, theta};
 
 /// Weight of an origin relative to the next newer one.
 pub(super) const DISCOUNT: f64 = 0.95;
@@ -59,6 +59,10 @@ pub(super) enum Member {
     Ar { target: ar::Target, log: bool },
     HoltWinters { season: usize, log: bool },
     Prophet,
+    Theta(usize),
+    Intermittent(croston::Method),
+    SeasonalMedian(usize),
+    Growth(usize),
 }
 
 /// A candidate that worked.
@@ -137,6 +141,12 @@ impl Member {
             Self::Ar { .. } => Model::ArRidge,
             Self::HoltWinters { .. } => Model::HoltWinters,
             Self::Prophet => Model::Prophet,
+            Self::Theta(_) => Model::Theta,
+            Self::Intermittent(croston::Method::Croston) => Model::Croston,
+            Self::Intermittent(croston::Method::Sba) => Model::Sba,
+            Self::Intermittent(croston::Method::Tsb) => Model::Tsb,
+            Self::SeasonalMedian(_) => Model::SeasonalMedian,
+            Self::Growth(_) => Model::Growth,
         }
     }
 
@@ -159,6 +169,10 @@ impl Member {
             Self::Ar { target, .. } => ar::run(problem, x, target).ok_or_else(refused)?,
             Self::HoltWinters { season, .. } => holt_winters::run(problem, x, season).ok_or_else(refused)?,
             Self::Prophet => prophet::run(problem).map_err(|error| error.to_string())?,
+            Self::Theta(season) => theta::run(problem, season).ok_or_else(refused)?,
+            Self::Intermittent(method) => croston::run(problem, method).ok_or("a value is below 0")?,
+            Self::SeasonalMedian(season) => seasonal_median::run(problem, season),
+            Self::Growth(season) => growth::run(problem, season).ok_or_else(refused)?,
         };
         if logs.is_some() {
             from_logs(&mut runs, range(x));

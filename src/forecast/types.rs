@@ -27,6 +27,18 @@ pub enum Model {
     HoltWinters,
     /// Prophet's form: a piecewise linear trend, Fourier seasons and regressors.
     Prophet,
+    /// Optimised theta: smoothing pulled along a line.
+    Theta,
+    /// Croston's method for series that are mostly zero: mean size over mean interval.
+    Croston,
+    /// Croston's method less its bias (Syntetos and Boylan).
+    Sba,
+    /// Mean size times probability (Teunter, Syntetos and Babai), for series that are mostly zero.
+    Tsb,
+    /// Median of the last values at the same phase of the season.
+    SeasonalMedian,
+    /// Growth at a robust pace that does not turn back, straight, damped, in the shape of the day or towards a limit.
+    Growth,
     /// Weighted median of several models, weighted by their errors over rolling origins.
     Combination,
 }
@@ -52,11 +64,25 @@ pub enum ModelChoice {
     Naive,
     /// [`Model::Prophet`], or a visible fallback.
     Prophet,
+    /// [`Model::Theta`], or a visible fallback.
+    Theta,
+    /// [`Model::Croston`], or a visible fallback.
+    Croston,
+    /// [`Model::Sba`], or a visible fallback.
+    Sba,
+    /// [`Model::Tsb`], or a visible fallback.
+    Tsb,
+    /// [`Model::SeasonalMedian`], or a visible fallback.
+    SeasonalMedian,
+    /// [`Model::Growth`], or a visible fallback.
+    Growth,
 }
 
 /// A name that is no [`ModelChoice`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("model must be one of auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters, naive, prophet, got `{0}`")]
+#[error(
+    "model must be one of auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters, naive, prophet, theta, croston, sba, tsb, seasonal_median, growth, got `{0}`"
+)]
 pub struct UnknownModel(pub String);
 
 /// What one model contributes to a [`Model::Combination`].
@@ -218,7 +244,7 @@ impl Request {
 
 impl ModelChoice {
     /// Every choice.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::Auto,
         Self::MstlEts,
         Self::SeasonalNaive,
@@ -227,6 +253,12 @@ impl ModelChoice {
         Self::HoltWinters,
         Self::Naive,
         Self::Prophet,
+        Self::Theta,
+        Self::Croston,
+        Self::Sba,
+        Self::Tsb,
+        Self::SeasonalMedian,
+        Self::Growth,
     ];
 
     /// The name in files, on the command line and on the wire.
@@ -241,6 +273,12 @@ impl ModelChoice {
             Self::HoltWinters => "holt_winters",
             Self::Naive => "naive",
             Self::Prophet => "prophet",
+            Self::Theta => "theta",
+            Self::Croston => "croston",
+            Self::Sba => "sba",
+            Self::Tsb => "tsb",
+            Self::SeasonalMedian => "seasonal_median",
+            Self::Growth => "growth",
         }
     }
 }
@@ -321,6 +359,12 @@ impl Model {
             Self::ArRidge => "ar_ridge",
             Self::HoltWinters => "holt_winters",
             Self::Prophet => "prophet",
+            Self::Theta => "theta",
+            Self::Croston => "croston",
+            Self::Sba => "sba",
+            Self::Tsb => "tsb",
+            Self::SeasonalMedian => "seasonal_median",
+            Self::Growth => "growth",
             Self::Combination => "combination",
         }
     }
