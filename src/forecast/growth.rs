@@ -55,6 +55,7 @@ pub(super) fn run(problem: &Problem<'_>, season: usize) -> Option<Runs> {
     }
     let one_way = is_monotone(values);
     let limit = problem.extras.range.map(|(low, high)| if values[values.len() - 1] >= values[0] { high } else { low });
+    let limit = limit.filter(|limit| limit.is_finite());
     let mut forms = vec![Form::Straight, Form::Damped(2.0), Form::Damped(0.5)];
     if season > 1 && values.len() >= 3 * season {
         forms.push(Form::Seasonal);

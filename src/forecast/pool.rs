@@ -72,6 +72,8 @@ pub(super) struct Candidate {
     pub(super) runs: Runs,
     /// Discounted mean absolute error over the origins, if there were any.
     pub(super) error: Option<f64>,
+    /// Whether its forecast from the end left the history too far and was held back.
+    pub(super) damped: bool,
 }
 
 /// Several candidates as one.
@@ -115,11 +117,20 @@ impl<'a> Problem<'a> {
 
     /// Discounted mean absolute error of forecasts from the origins; `None` when nothing can be compared.
     pub(super) fn error(&self, back: &[Option<Vec<f64>>]) -> Option<f64> {
+        self.loss(back, f64::abs)
+    }
+
+    /// The same of squares.
+    pub(super) fn squared_error(&self, back: &[Option<Vec<f64>>]) -> Option<f64> {
+        self.loss(back, |error| error * error)
+    }
+
+    fn loss(&self, back: &[Option<Vec<f64>>], of: impl Fn(f64) -> f64) -> Option<f64> {
         let (mut sum, mut total, mut weight) = (0.0, 0.0, 1.0);
         for (cut, path) in self.cuts.iter().zip(back) {
             for (predicted, at) in path.iter().flatten().zip(*cut..) {
                 if self.observed[at] {
-                    sum += weight * (self.values[at] - predicted).abs();
+                    sum += weight * of(self.values[at] - predicted);
                     total += weight;
                 }
             }
@@ -178,7 +189,7 @@ impl Member {
             from_logs(&mut runs, range(x));
         }
         let limits = Limits::of(problem.values);
-        limits.apply(&mut runs.ahead);
+        let damped = limits.apply(&mut runs.ahead);
         for path in runs.back.iter_mut().flatten() {
             limits.apply(path);
         }
@@ -191,7 +202,7 @@ impl Member {
             }
         }
         let error = problem.error(&runs.back);
-        Ok(Candidate { member: self, runs, error })
+        Ok(Candidate { member: self, runs, error, damped })
     }
 }
 
@@ -219,14 +230,18 @@ impl Limits {
         Self { low, high, points: values.len() as f64 }
     }
 
-    pub(super) fn apply(self, path: &mut [f64]) {
+    /// Whether something had to be held back, but for values below 0.
+    pub(super) fn apply(self, path: &mut [f64]) -> bool {
+        let mut damped = false;
         for (step, value) in path.iter_mut().enumerate() {
             let margin = (self.high - self.low) * MARGIN.max((step + 1) as f64 / self.points);
             let floor = if self.low >= 0.0 { (self.low - margin).max(0.0) } else { self.low - margin };
             if value.is_finite() {
+                damped |= *value > self.high + margin || *value < self.low - margin;
                 *value = value.clamp(floor, self.high + margin);
             }
         }
+        damped
     }
 }
 

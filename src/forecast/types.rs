@@ -141,23 +141,42 @@ pub enum Because {
     },
     /// Values are kept at or above zero because all of the history is.
     NonNegative,
-}
-
-/// What is wanted of a forecast.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// Steps ahead, at least 1.
-    pub horizon_steps: usize,
-    /// Coverage of the intervals, each in (0, 1), for example `[0.8, 0.95]`.
-    pub levels: Vec<f64>,
-    /// The model.
-    pub model: ModelChoice,
-    /// Seasons in steps; `None` detects them.
-    pub seasons: Option<Vec<usize>>,
-    /// Number of sample paths, 0 for none.
-    pub paths: usize,
-    /// Seed of the sample paths.
-    pub seed: u64,
+    /// Values are kept inside the declared range, or inside 0 to 1 as the unit is a ratio.
+    WithinRange {
+        /// Smallest possible value, if there is one.
+        low: Option<f64>,
+        /// Largest possible value, if there is one.
+        high: Option<f64>,
+    },
+    /// The model left the history farther than a forecast can be believed, and was held back: its trend explodes.
+    Damped,
+    /// The series is mostly zero, and a method for such series had the lowest squared error over rolling origins.
+    Intermittent {
+        /// Share of zeros.
+        zeros: f64,
+        /// Root of the squared error over that of what would have been used otherwise.
+        ratio: f64,
+    },
+    /// A planned event was put on top of the ordinary course.
+    EventApplied {
+        /// Its name.
+        name: String,
+        /// What the values are multiplied by, unless something is added.
+        times: Option<f64>,
+        /// What is added to the values, unless they are multiplied.
+        plus: Option<f64>,
+        /// Standard deviation of the effect (of the logarithm of the factor): intervals are wider for it. 0 when declared.
+        deviation: f64,
+        /// Past occurrences that the effect was learned from; 0 when it was declared.
+        occurrences: usize,
+        /// Steps of the horizon concerned.
+        steps: usize,
+    },
+    /// A planned event has no declared effect and no past to learn from; nothing was done about it.
+    EventUnknown {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// One interval of a forecast.
@@ -220,6 +239,25 @@ pub enum ForecastError {
     /// A season is shorter than two steps.
     #[error("season must be at least 2 steps, got {0}")]
     Season(usize),
+    /// A range without room.
+    #[error("range must have its low end below its high end, got {low} to {high}")]
+    Range {
+        /// Low end.
+        low: f64,
+        /// High end.
+        high: f64,
+    },
+    /// An event that cannot be.
+    #[error("event `{name}` {problem}")]
+    Event {
+        /// Name of the event.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A regressor that does not cover history and horizon, or is not finite.
+    #[error(transparent)]
+    Regressor(#[from] super::prophet::ProphetError),
     /// Paths times steps would not fit into memory.
     #[error(
         "{paths} paths of {horizon_steps} steps are more than the limit of {limit} values; ask for fewer paths or a longer step"
@@ -232,14 +270,6 @@ pub enum ForecastError {
         /// Most values allowed in all paths together.
         limit: usize,
     },
-}
-
-impl Request {
-    /// A request for `horizon_steps` with intervals of 80 and 95 %, the best model, detected seasons and no paths.
-    #[must_use]
-    pub fn new(horizon_steps: usize) -> Self {
-        Self { horizon_steps, levels: vec![0.8, 0.95], model: ModelChoice::Auto, seasons: None, paths: 0, seed: 0 }
-    }
 }
 
 impl ModelChoice {

@@ -82,6 +82,28 @@ impl Regressor {
     }
 }
 
+impl Regressor {
+    /// The values over `needed` steps.
+    ///
+    /// # Errors
+    /// [`ProphetError::RegressorEnds`] when there are fewer and they may not hold, [`ProphetError::RegressorNotFinite`].
+    pub(in crate::forecast) fn over(&self, needed: usize) -> Result<Vec<f64>, ProphetError> {
+        let mut values = self.values.clone();
+        values.truncate(needed);
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            return Err(ProphetError::RegressorNotFinite { name: self.name.clone(), at });
+        }
+        match (values.last().copied(), self.after_end) {
+            (Some(last), AfterEnd::Hold) => values.resize(needed, last),
+            _ if values.len() < needed => {
+                return Err(ProphetError::RegressorEnds { name: self.name.clone(), got: values.len(), needed });
+            }
+            _ => (),
+        }
+        Ok(values)
+    }
+}
+
 /// Fourier terms and regressors, a row for each step of history and horizon.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
@@ -160,18 +182,8 @@ fn fourier(cycle: Cycle, rows: usize) -> (Vec<f64>, usize) {
 
 /// Values over history and horizon, less their mean and over their deviation in the history unless they are all 0 or 1.
 fn standardised(regressor: &Regressor, input: &Input<'_>) -> Result<Vec<f64>, ProphetError> {
-    let name = regressor.name.clone();
-    let (points, needed) = (input.values.len(), input.values.len() + input.horizon_steps);
-    let mut values = regressor.values.clone();
-    values.truncate(needed);
-    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-        return Err(ProphetError::RegressorNotFinite { name, at });
-    }
-    match (values.last().copied(), regressor.after_end) {
-        (Some(last), AfterEnd::Hold) => values.resize(needed, last),
-        _ if values.len() < needed => return Err(ProphetError::RegressorEnds { name, got: values.len(), needed }),
-        _ => (),
-    }
+    let points = input.values.len();
+    let values = regressor.over(points + input.horizon_steps)?;
     let history = &values[..points];
     if history.iter().all(|value| *value == 0.0 || (value - 1.0).abs() == 0.0) {
         return Ok(values);
