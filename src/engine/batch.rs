@@ -115,14 +115,9 @@ fn interrupted(spec: &ForecastSpec) -> EngineError {
 
 fn forecast_all(chunk: &[Series], spec: &ForecastSpec) -> Vec<Option<(Series, Forecast)>> {
     let one = |series: &Series| {
-        let request = Request {
-            horizon_steps: series.step().per_secs(spec.horizon.as_secs_f64()).max(1),
-            levels: spec.levels.clone(),
-            model: spec.model,
-            seasons: None,
-            paths: 0,
-            seed: 42,
-        };
+        let horizon_steps = series.step().per_secs(spec.horizon.as_secs_f64()).max(1);
+        let request =
+            Request { levels: spec.levels.clone(), model: spec.model, seed: 42, ..Request::new(horizon_steps) };
         match forecast(series, &request) {
             Ok(made) => Some((series.clone(), made)),
             Err(error) => {

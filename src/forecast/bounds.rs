@@ -2,7 +2,7 @@
 
 use crate::series::Unit;
 
-use super::{Because, Forecast, SamplePaths};
+use super::{Because, Forecast};
 
 /// Smallest and largest possible value of a series: as declared, or 0 to 1 for a ratio that always lay there.
 pub(super) fn range_of(declared: Option<(f64, f64)>, unit: Unit, values: &[f64]) -> Option<(f64, f64)> {
@@ -38,5 +38,5 @@ fn each(made: &mut Forecast, middle: impl Fn(f64) -> f64, lower: impl Fn(f64) ->
         replace(&mut band.lower, &lower);
         replace(&mut band.upper, &upper);
     }
-    made.paths = std::mem::replace(&mut made.paths, SamplePaths::default()).map(middle);
+    made.paths = std::mem::take(&mut made.paths).map(middle);
 }

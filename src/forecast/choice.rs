@@ -2,6 +2,7 @@
 
 use super::ar::Target;
 use super::croston::{Method, is_intermittent};
+use super::growth::is_monotone;
 use super::mstl_ets::MIN_POINTS;
 use super::pool::{Candidate, Member, Pooled, Problem, Runs, pool};
 use super::seasonality::needed_points;
@@ -105,7 +106,8 @@ fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec
     let longest = problem.seasons.last().copied().unwrap_or(1);
     let shortest = seasons.used.first().or(problem.seasons.first()).copied().unwrap_or(1);
     let mut members = vec![
-        if longest > 1 { Member::Seasonal(longest) } else { Member::Naive },
+        if longest > 1 { Member::SeasonalMedian(longest) } else { Member::Naive },
+        Member::Theta(shortest),
         Member::HoltWinters { season: shortest, log: positive },
         Member::Ar { target: Target::Level, log: false },
         Member::Ar { target: Target::Difference, log: false },
@@ -126,33 +128,12 @@ fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec
     if values.len() < 48 {
         members.push(Member::Ets);
     }
-    if !problem.extras.regressors.is_empty() {
-        members.push(Member::Prophet);
-    }
-    let extra = std::env::var("EXTRA").unwrap_or_default();
-    if extra.contains('t') {
-        members.push(Member::Theta(shortest));
-    }
-    if extra.contains('T') {
-        members.push(Member::Theta(longest));
-    }
-    if extra.contains('p') {
-        members.push(Member::Prophet);
-    }
-    if extra.contains('m') {
-        members.push(Member::SeasonalMedian(longest));
-    }
-    if extra.contains('M') {
-        members.push(Member::SeasonalMedian(shortest));
-    }
-    if extra.contains('g') && super::growth::is_monotone(values) {
+    if problem.extras.range.is_some() && is_monotone(values) {
+        // without a known limit it errs no less than the others on simulated disks
         members.push(Member::Growth(seasons.used.first().copied().unwrap_or(1)));
     }
-    if extra.contains('s') {
-        members.retain(|m| !matches!(m, Member::Seasonal(_)));
-    }
-    if extra.contains('1') {
-        members.retain(|m| *m != Member::MstlEts);
+    if !problem.extras.regressors.is_empty() {
+        members.push(Member::Prophet);
     }
     members
 }

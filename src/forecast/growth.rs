@@ -13,6 +13,8 @@ const WINDOWS: [f64; 5] = [1.0, 0.5, 0.25, 0.125, 0.0625];
 const MIN_WINDOW: usize = 8;
 /// Steps against the growth, as a share of all movement, that a monotone history may have.
 const TURNS: f64 = 0.02;
+/// Weights fall with this power of the error.
+const POWER: i32 = 4;
 /// Cycles that the daily shape of the growth is read from.
 const SHAPE_CYCLES: usize = 7;
 
@@ -65,12 +67,36 @@ pub(super) fn run(problem: &Problem<'_>, season: usize) -> Option<Runs> {
     }
     let horizon = problem.horizon as f64;
     let all = WINDOWS.into_iter().flat_map(|window| forms.iter().map(move |form| (window, *form)));
-    let tried = all.map(|(window, form)| {
-        let plan = Plan { window, form, season, one_way, limit, horizon };
-        let runs = problem.each_origin(|history, steps| plan.ahead(history, steps));
-        (problem.error(&runs.back).unwrap_or(f64::INFINITY), runs)
-    });
-    tried.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, runs)| runs)
+    let tried: Vec<(f64, Runs)> = all
+        .map(|(window, form)| {
+            let plan = Plan { window, form, season, one_way, limit, horizon };
+            let runs = problem.each_origin(|history, steps| plan.ahead(history, steps));
+            (problem.error(&runs.back).unwrap_or(f64::INFINITY), runs)
+        })
+        .filter(|(_, runs)| runs.ahead.len() == problem.horizon)
+        .collect();
+    let best = tried.iter().map(|(error, _)| *error).fold(f64::INFINITY, f64::min);
+    let size = values.iter().fold(0.0, |size: f64, value| size.max(value.abs()));
+    let tiny = 1e-9 * size;
+    let weighted: Vec<(f64, &Runs)> = tried
+        .iter()
+        .map(|(error, runs)| {
+            let weight = if best.is_finite() { ((best + tiny) / (error + tiny)).powi(POWER) } else { 1.0 };
+            (weight, runs)
+        })
+        .collect();
+    let average = |path: &dyn Fn(&Runs) -> Option<&[f64]>, steps: usize| -> Option<Vec<f64>> {
+        let (mut sums, mut total) = (vec![0.0; steps], 0.0);
+        for (weight, path) in weighted.iter().filter_map(|(weight, runs)| Some((*weight, path(runs)?))) {
+            total += weight;
+            for (sum, value) in sums.iter_mut().zip(path) {
+                *sum += weight * value;
+            }
+        }
+        is_positive(total).then(|| sums.into_iter().map(|sum| sum / total).collect())
+    };
+    let back = (0..problem.cuts.len()).map(|cut| average(&|runs| runs.back[cut].as_deref(), problem.span)).collect();
+    Some(Runs { ahead: average(&|runs| Some(&runs.ahead), problem.horizon)?, back })
 }
 
 struct Plan {

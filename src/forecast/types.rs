@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::series::{Step, Unit};
 
+use super::SamplePaths;
+
 /// The model that made a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -190,13 +192,6 @@ pub struct Band {
     pub upper: Vec<f64>,
 }
 
-/// Possible futures with the autocorrelation of the past: `count × horizon_steps` values, path after path.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SamplePaths {
-    horizon_steps: usize,
-    values: Vec<f64>,
-}
-
 /// The future of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
@@ -320,37 +315,6 @@ impl std::str::FromStr for ModelChoice {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name = text.replace('-', "_");
         Self::ALL.into_iter().find(|choice| choice.as_str() == name).ok_or_else(|| UnknownModel(text.to_owned()))
-    }
-}
-
-impl SamplePaths {
-    /// Paths from their values, path after path.
-    ///
-    /// Values beyond the last whole path are dropped.
-    #[must_use]
-    pub fn new(horizon_steps: usize, mut values: Vec<f64>) -> Self {
-        let whole = values.len().checked_div(horizon_steps).unwrap_or(0) * horizon_steps;
-        values.truncate(whole);
-        Self { horizon_steps, values }
-    }
-
-    /// The same paths with every value replaced.
-    pub(super) fn map(mut self, replace: impl Fn(f64) -> f64) -> Self {
-        for value in &mut self.values {
-            *value = replace(*value);
-        }
-        self
-    }
-
-    /// Number of paths.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.values.len().checked_div(self.horizon_steps).unwrap_or(0)
-    }
-
-    /// The paths, each of `horizon_steps` values.
-    pub fn iter(&self) -> impl Iterator<Item = &[f64]> {
-        self.values.chunks_exact(self.horizon_steps.max(1))
     }
 }
 

@@ -73,11 +73,20 @@ struct Known {
     occurrences: usize,
 }
 
-/// Events as steps of the history and of the horizon, with what they do.
+/// Events as steps of the horizon, with what they do.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plan {
-    /// Name, steps of the horizon, effect.
-    applied: Vec<(String, Vec<std::ops::Range<usize>>, Option<Effect>, Option<Known>)>,
+    planned: Vec<Planned>,
+}
+
+#[derive(Debug, Clone)]
+struct Planned {
+    name: String,
+    /// Steps of the horizon.
+    spans: Vec<std::ops::Range<usize>>,
+    effect: Effect,
+    /// What was learned.
+    learned: Option<Known>,
 }
 
 impl Event {
@@ -119,18 +128,21 @@ impl Plan {
             inside
         };
         let course = if inside.contains(&true) { Course::of(values, observed, &inside, series) } else { None };
-        let applied = events.iter().zip(&all).map(|(event, spans)| {
+        let planned = events.iter().zip(&all).map(|(event, spans)| {
             let past: Vec<_> = spans.iter().filter(|span| span.end <= points).cloned().collect();
             let ahead = spans.iter().filter(|span| span.end > points);
-            let ahead = ahead.map(|span| span.start.max(points) - points..span.end - points).collect();
-            let known = match event.effect {
+            let learned = match event.effect {
                 Effect::Learned => course.as_ref().and_then(|course| course.learn(values, observed, &past)),
                 Effect::Times(_) | Effect::Plus(_) => None,
             };
-            let declared = (event.effect != Effect::Learned).then_some(event.effect);
-            (event.name.clone(), ahead, declared, known)
+            Planned {
+                name: event.name.clone(),
+                spans: ahead.map(|span| span.start.max(points) - points..span.end - points).collect(),
+                effect: event.effect,
+                learned,
+            }
         });
-        let plan = Self { applied: applied.collect() };
+        let plan = Self { planned: planned.collect() };
         if let Some(course) = course {
             for (index, _) in inside.iter().enumerate().filter(|(_, inside)| **inside) {
                 values[index] = course.expected[index];
@@ -144,28 +156,36 @@ impl Plan {
     ///
     /// Every path draws the size of each learned effect anew. Order and finiteness of intervals are kept.
     pub(super) fn apply(&self, made: &mut Forecast, unit: f64, seed: u64) {
-        for (index, (name, spans, declared, known)) in self.applied.iter().enumerate() {
+        for (index, planned) in self.planned.iter().enumerate() {
+            let Planned { name, spans, .. } = planned;
             let steps: usize = spans.iter().map(ExactSizeIterator::len).sum();
             if steps == 0 {
                 continue;
             }
-            let known = match (declared, known) {
-                (Some(Effect::Times(factor)), _) => {
-                    Known { times: true, size: factor.max(f64::MIN_POSITIVE).ln(), deviation: 0.0, occurrences: 0 }
-                }
-                (Some(Effect::Plus(size)), _) => Known { times: false, size: *size, deviation: 0.0, occurrences: 0 },
-                (_, Some(known)) if known.times => *known,
-                (_, Some(known)) => Known { size: known.size * unit, deviation: known.deviation * unit, ..*known },
-                _ => {
-                    made.because.push(Because::EventUnknown { name: name.clone() });
-                    continue;
-                }
+            let Some(known) = planned.known(unit) else {
+                made.because.push(Because::EventUnknown { name: name.clone() });
+                continue;
             };
             for (place, span) in spans.iter().enumerate() {
                 let seed = seed ^ (((index as u64) << 32) + place as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 known.put_on(made, span.clone(), seed);
             }
             made.because.push(known.because(name, steps));
+        }
+    }
+}
+
+impl Planned {
+    /// The effect, in the unit of the series; `None` when nobody knows it.
+    fn known(&self, unit: f64) -> Option<Known> {
+        let declared = |times, size| Known { times, size, deviation: 0.0, occurrences: 0 };
+        match (self.effect, self.learned) {
+            (Effect::Times(factor), _) => Some(declared(true, factor.max(f64::MIN_POSITIVE).ln())),
+            (Effect::Plus(size), _) => Some(declared(false, size)),
+            (Effect::Learned, Some(known)) if !known.times => {
+                Some(Known { size: known.size * unit, deviation: known.deviation * unit, ..known })
+            }
+            (Effect::Learned, learned) => learned,
         }
     }
 }

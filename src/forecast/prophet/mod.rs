@@ -146,13 +146,13 @@ pub fn fit(input: &Input<'_>) -> Result<Fitted, ProphetError> {
     Ok(whole)
 }
 
+/// An estimate of the rows before an end, and that end; `None` where it failed.
+type AtCut = Option<(Estimate, usize)>;
+
 /// The model of the whole history, and models of the same form of what lies before each of `cuts`.
 ///
 /// The models at the cuts keep scale, seasons and the places of changes, and cost one small system each.
-fn fit_with_origins(
-    input: &Input<'_>,
-    cuts: &[usize],
-) -> Result<(Fitted, Vec<Option<(Estimate, usize)>>), ProphetError> {
+fn fit_with_origins(input: &Input<'_>, cuts: &[usize]) -> Result<(Fitted, Vec<AtCut>), ProphetError> {
     let points = input.values.len();
     let seen = input.observed.iter().take(points).filter(|seen| **seen).count();
     if seen < MIN_POINTS {
@@ -166,7 +166,7 @@ fn fit_with_origins(
     let mut ends = cuts.to_vec();
     ends.push(points);
     let sums = Moments::collect(&scaled, input.observed, &columns, &knots, &ends);
-    let mut estimates: Vec<Option<(Estimate, usize)>> = sums
+    let mut estimates: Vec<AtCut> = sums
         .iter()
         .zip(&ends)
         .map(|(sums, end)| {
