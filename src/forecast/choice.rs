@@ -106,12 +106,18 @@ fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec
     let longest = problem.seasons.last().copied().unwrap_or(1);
     let shortest = seasons.used.first().or(problem.seasons.first()).copied().unwrap_or(1);
     let mut members = vec![
-        if longest > 1 { Member::SeasonalMedian(longest) } else { Member::Naive },
-        Member::Theta(shortest),
+        if longest > 1 { Member::Seasonal(longest) } else { Member::Naive },
         Member::HoltWinters { season: shortest, log: positive },
         Member::Ar { target: Target::Level, log: false },
         Member::Ar { target: Target::Difference, log: false },
     ];
+    if longest > 1 {
+        members.push(Member::SeasonalMedian(longest));
+    }
+    if seasons.used.len() <= 1 {
+        // it knows one season; where there are two it errs more than the others at long horizons
+        members.push(Member::Theta(shortest));
+    }
     if positive {
         members.push(Member::Ar { target: Target::Level, log: true });
     }
