@@ -1,8 +1,8 @@
 //! Monotone growth: disks that fill, quotas that are used up, free space that shrinks.
 //!
 //! The path starts at the last value and goes on at a robust pace of the recent past: straight, damped, or following the
-//! day, and towards a known limit also along a logistic curve. It never turns back when the history hardly ever did. Which
-//! window and which form is decided once, by the errors from the earlier origins.
+//! day, and towards a known limit also along a logistic curve. It never turns back when the history hardly ever did. All
+//! windows and forms are averaged, weighted by how little they erred from the earlier origins.
 
 use super::pool::{Problem, Runs};
 use super::stats::{differences, is_positive, mean, median};
