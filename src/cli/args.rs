@@ -249,7 +249,7 @@ pub struct ForecastArgs {
         value_parser = parse::level
     )]
     pub levels: Vec<f64>,
-    /// Model: auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters or naive
+    /// Model: auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters, naive, prophet, theta, croston, sba, tsb, seasonal_median or growth
     #[arg(long, default_value = "auto", value_name = "MODEL")]
     pub model: ModelChoice,
     /// Seasons, like `1d,7d`; found in the data when not given

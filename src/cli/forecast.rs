@@ -79,12 +79,11 @@ fn request(series: &Series, args: &ForecastArgs, levels: &[f64]) -> Result<Reque
     };
     let seasons = args.seasons.as_ref().map(|seasons| seasons.iter().map(steps).collect()).transpose()?;
     Ok(Request {
-        horizon_steps: args.horizon.steps(series.step()),
         levels: levels.to_vec(),
         model: args.model,
         seasons,
-        paths: 0,
         seed: 42,
+        ..Request::new(args.horizon.steps(series.step()))
     })
 }
 

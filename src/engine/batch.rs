@@ -119,13 +119,12 @@ fn interrupted(spec: &ForecastSpec) -> EngineError {
 fn forecast_all(chunk: &[Series], spec: &ForecastSpec, unskilled: &SkillLost) -> Vec<Option<(Series, Forecast)>> {
     let one = |series: &Series| {
         let lost = unskilled.get(series.name()).copied();
+        let horizon_steps = series.step().per_secs(spec.horizon.as_secs_f64()).max(1);
         let request = Request {
-            horizon_steps: series.step().per_secs(spec.horizon.as_secs_f64()).max(1),
             levels: spec.levels.clone(),
             model: if lost.is_some() { ModelChoice::SeasonalNaive } else { spec.model },
-            seasons: None,
-            paths: 0,
             seed: 42,
+            ..Request::new(horizon_steps)
         };
         match forecast(series, &request) {
             Ok(mut made) => {

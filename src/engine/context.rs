@@ -1,6 +1,6 @@
 //! Context from what a detector holds in memory: pure helpers.
 
-use crate::forecast::{Forecast, ModelChoice, Request, forecast};
+use crate::forecast::{Forecast, Request, forecast};
 use crate::series::{Series, Step};
 
 use super::tracked::Tracked;
@@ -27,13 +27,7 @@ pub(super) fn recent_series(tracked: &Tracked, step: Step) -> Option<Series> {
 
 /// The next hour (at least one step) of `series`; `None` when it cannot be forecast.
 pub(super) fn hour_ahead(series: &Series) -> Option<Forecast> {
-    let request = Request {
-        horizon_steps: series.step().per_secs(AHEAD_SECS).clamp(1, 720),
-        levels: vec![0.8],
-        model: ModelChoice::Auto,
-        seasons: None,
-        paths: 0,
-        seed: 42,
-    };
+    let horizon_steps = series.step().per_secs(AHEAD_SECS).clamp(1, 720);
+    let request = Request { levels: vec![0.8], seed: 42, ..Request::new(horizon_steps) };
     forecast(series, &request).ok()
 }

@@ -265,12 +265,11 @@ fn forecast_request(step: Step, options: &ForecastOptions) -> Request {
     };
     let seasons = options.seasons.as_ref();
     Request {
-        horizon_steps,
         levels: options.levels.clone(),
         model: options.model,
         seasons: seasons.map(|seasons| seasons.iter().map(steps_of).filter(|steps| *steps >= 2).collect()),
-        paths: 0,
         seed: 42,
+        ..Request::new(horizon_steps)
     }
 }
 

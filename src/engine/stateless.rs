@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::EngineError;
 use crate::capacity::{self, Exhaustion, Limit, Plan, Recommendation};
 use crate::detect::{self, Change, Scores};
-use crate::forecast::{self, ModelChoice, Request};
+use crate::forecast::{self, Request};
 use crate::series::{ChangePointSettings, Series, Unit};
 use crate::source::file::Prepared;
 
@@ -72,14 +72,7 @@ pub fn plan_capacity(
 
 /// What capacity planning asks of the forecaster.
 pub(super) fn capacity_request(horizon_steps: usize, settings: &capacity::Settings) -> Request {
-    Request {
-        horizon_steps,
-        levels: vec![0.8, 0.95],
-        model: ModelChoice::Auto,
-        seasons: None,
-        paths: settings.paths,
-        seed: settings.seed,
-    }
+    Request { paths: settings.paths, seed: settings.seed, ..Request::new(horizon_steps) }
 }
 
 /// A capacity report with its futures, as it is stored and shown.

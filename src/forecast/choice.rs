@@ -1,6 +1,8 @@
 //! Which model makes the forecast, and why.
 
 use super::ar::Target;
+use super::croston::{Method, is_intermittent};
+use super::growth::is_monotone;
 use super::mstl_ets::MIN_POINTS;
 use super::pool::{Candidate, Member, Pooled, Problem, Runs, pool};
 use super::seasonality::needed_points;
@@ -53,6 +55,9 @@ fn automatic(problem: &Problem<'_>, seasons: &Seasons, settings: &Settings) -> D
         return naive(problem, vec![Because::TooShort { points, needed: 8 }]);
     };
     let pooled = pool(problem, &candidates);
+    if let Some(rare) = intermittent(problem, seasons, &pooled) {
+        return rare;
+    }
     let same_origins: Vec<Option<Vec<f64>>> = (pooled.runs.back.iter().zip(&best.runs.back))
         .map(|(together, alone)| if alone.is_some() { together.clone() } else { None })
         .collect();
@@ -69,8 +74,30 @@ fn automatic(problem: &Problem<'_>, seasons: &Seasons, settings: &Settings) -> D
     if matches!(because.first(), Some(Because::BestBacktest { .. })) {
         return single_decision(problem, seasons, best.clone(), because);
     }
-    let logs: f64 = candidates.iter().zip(&pooled.weights).filter(|(c, _)| c.member.is_log()).map(|(_, w)| w).sum();
+    let weight_of = |of: fn(&Candidate) -> bool| -> f64 {
+        candidates.iter().zip(&pooled.weights).filter(|(candidate, _)| of(candidate)).map(|(_, weight)| weight).sum()
+    };
+    if weight_of(|candidate| candidate.damped) > 0.5 {
+        because.push(Because::Damped);
+    }
+    let logs = weight_of(|candidate| candidate.member.is_log());
     Decision { model: Model::Combination, because, seasons: seasons.used.clone(), log: logs > 0.5, runs: pooled.runs }
+}
+
+/// A method for series that are mostly zero, when this is one and the method beats the combination in squared error: a mean is
+/// wanted then, while the absolute error is least for a forecast of 0.
+fn intermittent(problem: &Problem<'_>, seasons: &Seasons, pooled: &Pooled) -> Option<Decision> {
+    if !is_intermittent(problem.values) {
+        return None;
+    }
+    let methods = [Method::Tsb, Method::Sba].into_iter();
+    let tried = methods.filter_map(|method| Member::Intermittent(method).run(problem, &seasons.used).ok());
+    let scored = tried.filter_map(|candidate| Some((problem.squared_error(&candidate.runs.back)?, candidate)));
+    let (error, best) = scored.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let otherwise = problem.squared_error(&pooled.runs.back)?;
+    let zeros = problem.values.iter().filter(|value| **value == 0.0).count() as f64 / problem.values.len() as f64;
+    let because = vec![Because::Intermittent { zeros, ratio: (error / otherwise).sqrt() }];
+    (error < otherwise).then(|| single_decision(problem, seasons, best, because))
 }
 
 fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec<Member> {
@@ -84,6 +111,13 @@ fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec
         Member::Ar { target: Target::Level, log: false },
         Member::Ar { target: Target::Difference, log: false },
     ];
+    if longest > 1 {
+        members.push(Member::SeasonalMedian(longest));
+    }
+    if seasons.used.len() <= 1 {
+        // it knows one season; where there are two it errs more than the others at long horizons
+        members.push(Member::Theta(shortest));
+    }
     if positive {
         members.push(Member::Ar { target: Target::Level, log: true });
     }
@@ -99,6 +133,13 @@ fn members(problem: &Problem<'_>, seasons: &Seasons, decomposition: bool) -> Vec
     }
     if values.len() < 48 {
         members.push(Member::Ets);
+    }
+    if problem.extras.range.is_some() && is_monotone(values) {
+        // without a known limit it errs no less than the others on simulated disks
+        members.push(Member::Growth(seasons.used.first().copied().unwrap_or(1)));
+    }
+    if !problem.extras.regressors.is_empty() {
+        members.push(Member::Prophet);
     }
     members
 }
@@ -126,6 +167,16 @@ fn by_name(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settin
         (ModelChoice::HoltWinters, season) => {
             (vec![Member::HoltWinters { season: season.unwrap_or(1), log: positive }], vec![Because::Requested])
         }
+        (ModelChoice::Prophet, _) => (vec![Member::Prophet], vec![Because::Requested]),
+        (ModelChoice::Theta, season) => (vec![Member::Theta(season.unwrap_or(1))], vec![Because::Requested]),
+        (ModelChoice::Croston, _) => (vec![Member::Intermittent(Method::Croston)], vec![Because::Requested]),
+        (ModelChoice::Sba, _) => (vec![Member::Intermittent(Method::Sba)], vec![Because::Requested]),
+        (ModelChoice::Tsb, _) => (vec![Member::Intermittent(Method::Tsb)], vec![Because::Requested]),
+        (ModelChoice::SeasonalMedian, Some(_)) => {
+            (seasons.used.iter().map(|season| Member::SeasonalMedian(*season)).collect(), vec![Because::Requested])
+        }
+        (ModelChoice::SeasonalMedian, None) => (vec![Member::SeasonalMedian(1)], vec![no_season()]),
+        (ModelChoice::Growth, season) => (vec![Member::Growth(season.unwrap_or(1))], vec![Because::Requested]),
         (ModelChoice::Naive | ModelChoice::Auto, _) => (vec![Member::Naive], vec![Because::Requested]),
     };
     if wanted == [Member::Ets] && points < MIN_POINTS {
@@ -151,12 +202,20 @@ fn by_name(problem: &Problem<'_>, choice: ModelChoice, seasons: &Seasons, settin
     }
 }
 
-fn single_decision(problem: &Problem<'_>, known: &Seasons, made_by: Candidate, because: Vec<Because>) -> Decision {
+fn single_decision(problem: &Problem<'_>, known: &Seasons, made_by: Candidate, mut because: Vec<Because>) -> Decision {
+    because.extend(made_by.damped.then_some(Because::Damped));
     let seasons = match made_by.member {
         Member::Naive | Member::Ets => Vec::new(),
-        Member::Seasonal(season) | Member::Drift(season) | Member::HoltWinters { season, .. } => vec![season],
+        Member::Intermittent(_) => Vec::new(),
+        Member::Seasonal(season)
+        | Member::SeasonalMedian(season)
+        | Member::Theta(season)
+        | Member::Growth(season)
+        | Member::Drift(season)
+        | Member::HoltWinters { season, .. } => vec![season],
         Member::MstlEts => known.used.clone(),
         Member::Ar { .. } => problem.seasons.to_vec(),
+        Member::Prophet => problem.extras.cycles.iter().map(|cycle| cycle.period_steps.round() as usize).collect(),
     };
     Decision {
         model: made_by.member.model(),

@@ -6,13 +6,17 @@
 //!
 //! [`forecast()`] scales the series, finds its seasons (`seasonality`), lets candidates forecast from the end and from the
 //! same earlier origins (`pool`), takes one or combines them (`choice`), turns the errors at the origins into intervals
-//! (`intervals`) and futures (`paths`). [`backtest()`] measures whole forecasts, [`accuracy`] holds the measures.
+//! (`intervals`) and futures (`paths`), and puts planned events (`events`) on top. [`backtest()`] measures whole forecasts, [`accuracy`] holds the measures.
 
 pub mod accuracy;
 mod ar;
 mod backtest;
+mod bounds;
 mod choice;
 mod clean;
+mod croston;
+mod events;
+mod growth;
 mod holt_winters;
 mod intervals;
 mod linear;
@@ -24,17 +28,25 @@ mod normal;
 mod paths;
 mod pool;
 mod predict;
+#[cfg(test)]
+mod properties;
+pub mod prophet;
+mod request;
+mod sample_paths;
 mod scale;
+mod seasonal_median;
 mod seasonality;
 mod settings;
 mod stats;
+mod theta;
 mod types;
 
 pub use backtest::{BacktestReport, LevelReport, Origin, backtest, from_origins};
+pub use events::{Effect, Event, Span};
 pub use live::{LiveScore, Made, judge};
 pub use predict::{forecast, forecast_with};
+pub use request::Request;
+pub use sample_paths::SamplePaths;
 pub use seasonality::{Season, candidates, detect};
 pub use settings::{Settings, SettingsError};
-pub use types::{
-    Band, Because, Forecast, ForecastError, Model, ModelChoice, Request, SamplePaths, Share, UnknownModel,
-};
+pub use types::{Band, Because, Forecast, ForecastError, Model, ModelChoice, Share, UnknownModel};

@@ -1,7 +1,7 @@
 //! Candidates side by side: every model forecasts from the end and from the same earlier origins.
 
 use super::stats::{range, weighted_quantile};
-use super::{Model, ar, holt_winters, mstl_ets, naive};
+use super::{Model, ar, croston, growth, holt_winters, mstl_ets, naive, prophet, seasonal_median, theta};
 
 /// Weight of an origin relative to the next newer one.
 pub(super) const DISCOUNT: f64 = 0.95;
@@ -24,6 +24,19 @@ pub(super) struct Problem<'a> {
     pub(super) span: usize,
     /// Origins, newest first: a forecast from origin `c` sees the values before index `c`.
     pub(super) cuts: Vec<usize>,
+    /// What only some models look at.
+    pub(super) extras: Extras,
+}
+
+/// Knowledge beyond the values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extras {
+    /// Seasons of the prophet model.
+    pub(super) cycles: Vec<prophet::Cycle>,
+    /// Regressors of the prophet model, over history and horizon, scaled like nothing: they are standardised there.
+    pub(super) regressors: Vec<prophet::Regressor>,
+    /// Smallest and largest possible value, scaled as the values are.
+    pub(super) range: Option<(f64, f64)>,
 }
 
 /// Forecasts of one model.
@@ -45,6 +58,11 @@ pub(super) enum Member {
     MstlEts,
     Ar { target: ar::Target, log: bool },
     HoltWinters { season: usize, log: bool },
+    Prophet,
+    Theta(usize),
+    Intermittent(croston::Method),
+    SeasonalMedian(usize),
+    Growth(usize),
 }
 
 /// A candidate that worked.
@@ -54,6 +72,8 @@ pub(super) struct Candidate {
     pub(super) runs: Runs,
     /// Discounted mean absolute error over the origins, if there were any.
     pub(super) error: Option<f64>,
+    /// Whether its forecast from the end left the history too far and was held back.
+    pub(super) damped: bool,
 }
 
 /// Several candidates as one.
@@ -80,7 +100,7 @@ impl<'a> Problem<'a> {
         } else {
             (0..origins).filter_map(|j| n.checked_sub(span + j * stride)).take_while(|cut| *cut >= n / 2).collect()
         };
-        Self { values, observed, seasons, horizon, span, cuts }
+        Self { values, observed, seasons, horizon, span, cuts, extras: Extras::default() }
     }
 
     /// Whether the horizon is too long for the history to be judged at its end.
@@ -97,11 +117,20 @@ impl<'a> Problem<'a> {
 
     /// Discounted mean absolute error of forecasts from the origins; `None` when nothing can be compared.
     pub(super) fn error(&self, back: &[Option<Vec<f64>>]) -> Option<f64> {
+        self.loss(back, f64::abs)
+    }
+
+    /// The same of squares.
+    pub(super) fn squared_error(&self, back: &[Option<Vec<f64>>]) -> Option<f64> {
+        self.loss(back, |error| error * error)
+    }
+
+    fn loss(&self, back: &[Option<Vec<f64>>], of: impl Fn(f64) -> f64) -> Option<f64> {
         let (mut sum, mut total, mut weight) = (0.0, 0.0, 1.0);
         for (cut, path) in self.cuts.iter().zip(back) {
             for (predicted, at) in path.iter().flatten().zip(*cut..) {
                 if self.observed[at] {
-                    sum += weight * (self.values[at] - predicted).abs();
+                    sum += weight * of(self.values[at] - predicted);
                     total += weight;
                 }
             }
@@ -122,6 +151,13 @@ impl Member {
             Self::MstlEts => Model::MstlEts,
             Self::Ar { .. } => Model::ArRidge,
             Self::HoltWinters { .. } => Model::HoltWinters,
+            Self::Prophet => Model::Prophet,
+            Self::Theta(_) => Model::Theta,
+            Self::Intermittent(croston::Method::Croston) => Model::Croston,
+            Self::Intermittent(croston::Method::Sba) => Model::Sba,
+            Self::Intermittent(croston::Method::Tsb) => Model::Tsb,
+            Self::SeasonalMedian(_) => Model::SeasonalMedian,
+            Self::Growth(_) => Model::Growth,
         }
     }
 
@@ -143,12 +179,17 @@ impl Member {
             Self::MstlEts => mstl_ets::run(problem, seasons)?,
             Self::Ar { target, .. } => ar::run(problem, x, target).ok_or_else(refused)?,
             Self::HoltWinters { season, .. } => holt_winters::run(problem, x, season).ok_or_else(refused)?,
+            Self::Prophet => prophet::run(problem).map_err(|error| error.to_string())?,
+            Self::Theta(season) => theta::run(problem, season).ok_or_else(refused)?,
+            Self::Intermittent(method) => croston::run(problem, method).ok_or("a value is below 0")?,
+            Self::SeasonalMedian(season) => seasonal_median::run(problem, season),
+            Self::Growth(season) => growth::run(problem, season).ok_or_else(refused)?,
         };
         if logs.is_some() {
             from_logs(&mut runs, range(x));
         }
         let limits = Limits::of(problem.values);
-        limits.apply(&mut runs.ahead);
+        let damped = limits.apply(&mut runs.ahead);
         for path in runs.back.iter_mut().flatten() {
             limits.apply(path);
         }
@@ -161,7 +202,7 @@ impl Member {
             }
         }
         let error = problem.error(&runs.back);
-        Ok(Candidate { member: self, runs, error })
+        Ok(Candidate { member: self, runs, error, damped })
     }
 }
 
@@ -189,14 +230,18 @@ impl Limits {
         Self { low, high, points: values.len() as f64 }
     }
 
-    pub(super) fn apply(self, path: &mut [f64]) {
+    /// Whether something had to be held back, but for values below 0.
+    pub(super) fn apply(self, path: &mut [f64]) -> bool {
+        let mut damped = false;
         for (step, value) in path.iter_mut().enumerate() {
             let margin = (self.high - self.low) * MARGIN.max((step + 1) as f64 / self.points);
             let floor = if self.low >= 0.0 { (self.low - margin).max(0.0) } else { self.low - margin };
             if value.is_finite() {
+                damped |= *value > self.high + margin || *value < self.low - margin;
                 *value = value.clamp(floor, self.high + margin);
             }
         }
+        damped
     }
 }
 

@@ -1,11 +1,16 @@
 //! From a series and a request to a forecast.
 
+use std::cmp::Ordering;
+
 use crate::series::Series;
 
+use super::bounds::{keep_in, make_whole, range_of};
 use super::choice::{Decision, Seasons, decide};
 use super::clean::without_excursions;
+use super::events::Plan;
 use super::intervals::Calibration;
-use super::pool::Problem;
+use super::pool::{Extras, Problem};
+use super::prophet::{Cycle, Regressor};
 use super::scale::Scale;
 use super::{Band, Because, Forecast, ForecastError, Model, Request, SamplePaths, Settings};
 use super::{paths, seasonality};
@@ -20,7 +25,8 @@ use super::{paths, seasonality};
 ///
 /// # Errors
 /// [`ForecastError::Horizon`] for 0 steps or more than the limit, [`ForecastError::Level`] unless every level is in (0, 1),
-/// [`ForecastError::Season`] for a configured season below 2, [`ForecastError::Paths`] for more values than the limit.
+/// [`ForecastError::Season`] for a configured season below 2, [`ForecastError::Paths`] for more values than the limit,
+/// [`ForecastError::Range`], [`ForecastError::Event`] and [`ForecastError::Regressor`] for what cannot be.
 ///
 /// ```
 /// use tidewatch::forecast::{Request, forecast};
@@ -46,29 +52,53 @@ pub fn forecast(series: &Series, request: &Request) -> Result<Forecast, Forecast
 /// # Errors
 /// As [`forecast`].
 pub fn forecast_with(series: &Series, request: &Request, settings: &Settings) -> Result<Forecast, ForecastError> {
-    check(request, settings)?;
+    check(series, request, settings)?;
     let from = series.len() - series.len().min(window(series, request, settings));
     let values = &series.values()[from..];
     let mut observed: Vec<bool> = series.imputed()[from..].iter().map(|imputed| !imputed).collect();
-    if values.len() > 1 && values.iter().all(|value| value.to_bits() == values[0].to_bits()) {
-        return Ok(constant(series, request));
-    }
     let scale = Scale::of(values);
     let mut scaled = scale.down(values);
-    let wild = without_excursions(&mut scaled);
-    for index in &wild {
-        observed[*index] = false;
+    let history = (&mut scaled[..], &mut observed[..]);
+    let events = Plan::take_out(&request.events, series, from, request.horizon_steps, history);
+    let range = range_of(request.range, series.unit(), series.values());
+    let mut made = if scaled.len() > 1 && scaled.iter().all(|value| value.to_bits() == scaled[0].to_bits()) {
+        constant(series, request, scale.up(scaled[0]))
+    } else {
+        let wild = without_excursions(&mut scaled);
+        for index in &wild {
+            observed[*index] = false;
+        }
+        let (lags, seasons) = find_seasons(series, &scaled, request, settings);
+        let extras = extras(series, request, (from, scaled.len()), range.map(|(low, high)| scale.range(low, high)));
+        let problem = Problem::new(&scaled, &observed, &lags, request.horizon_steps, settings.origins);
+        let problem = Problem { extras, ..problem };
+        let mut decision = decide(&problem, request.model, &seasons, settings);
+        if !wild.is_empty() {
+            decision.because.push(Because::OutliersIgnored { points: wild.len() });
+        }
+        assemble(series, request, &problem, decision, scale)
+    };
+    events.apply(&mut made, scale.up(1.0), request.seed);
+    if request.whole_numbers {
+        make_whole(&mut made);
     }
-    let (lags, seasons) = find_seasons(series, &scaled, request, settings);
-    let problem = Problem::new(&scaled, &observed, &lags, request.horizon_steps, settings.origins);
-    let mut decision = decide(&problem, request.model, &seasons, settings);
-    if !wild.is_empty() {
-        decision.because.push(Because::OutliersIgnored { points: wild.len() });
+    if let Some((low, high)) = range {
+        let whole = (low.ceil(), high.floor());
+        keep_in(&mut made, if request.whole_numbers && whole.0 <= whole.1 { whole } else { (low, high) });
     }
-    Ok(assemble(series, request, &problem, decision, scale))
+    Ok(made)
 }
 
-fn check(request: &Request, settings: &Settings) -> Result<(), ForecastError> {
+/// What only some models need; the history used begins at `from` and has `points`.
+fn extras(series: &Series, request: &Request, (from, points): (usize, usize), range: Option<(f64, f64)>) -> Extras {
+    let regressors = request.regressors.iter().map(|regressor| {
+        let values = regressor.values.get(from..).unwrap_or_default().to_vec();
+        Regressor { values, ..regressor.clone() }
+    });
+    Extras { cycles: Cycle::automatic(series.step().secs_f64(), points), regressors: regressors.collect(), range }
+}
+
+fn check(series: &Series, request: &Request, settings: &Settings) -> Result<(), ForecastError> {
     let limit = settings.max_horizon_steps;
     if !(1..=limit).contains(&request.horizon_steps) {
         return Err(ForecastError::Horizon { got: request.horizon_steps, limit });
@@ -78,6 +108,17 @@ fn check(request: &Request, settings: &Settings) -> Result<(), ForecastError> {
     }
     if let Some(season) = request.seasons.iter().flatten().find(|season| **season < 2) {
         return Err(ForecastError::Season(*season));
+    }
+    if let Some((low, high)) =
+        request.range.filter(|(low, high)| !matches!(low.partial_cmp(high), Some(Ordering::Less)))
+    {
+        return Err(ForecastError::Range { low, high });
+    }
+    for event in &request.events {
+        event.check()?;
+    }
+    for regressor in &request.regressors {
+        regressor.over(series.len() + request.horizon_steps)?;
     }
     let limit = settings.max_path_values;
     if request.paths.saturating_mul(request.horizon_steps) > limit {
@@ -165,13 +206,13 @@ fn assemble(series: &Series, request: &Request, problem: &Problem<'_>, decision:
 }
 
 /// A constant series goes on as it is; nothing in it says how it could be wrong.
-fn constant(series: &Series, request: &Request) -> Forecast {
-    let path = vec![series.last(); request.horizon_steps];
+fn constant(series: &Series, request: &Request, value: f64) -> Forecast {
+    let path = vec![value; request.horizon_steps];
     let bands = sorted_levels(request)
         .into_iter()
         .map(|level| Band { level, lower: path.clone(), upper: path.clone() })
         .collect();
-    let paths = SamplePaths::new(request.horizon_steps, vec![series.last(); request.horizon_steps * request.paths]);
+    let paths = SamplePaths::new(request.horizon_steps, vec![value; request.horizon_steps * request.paths]);
     Forecast { mean: path, bands, paths, ..empty(series, Model::Constant, vec![Because::Constant]) }
 }
 

@@ -16,6 +16,11 @@ impl Scale {
         values.iter().map(|value| times_power_of_two(*value, -self.0)).collect()
     }
 
+    /// Ends of a range divided by the scale; infinite ones stay so.
+    pub(super) fn range(self, low: f64, high: f64) -> (f64, f64) {
+        (times_power_of_two(low, -self.0), times_power_of_two(high, -self.0))
+    }
+
     /// Value times the scale, kept finite.
     pub(super) fn up(self, value: f64) -> f64 {
         times_power_of_two(value, self.0).clamp(f64::MIN, f64::MAX)

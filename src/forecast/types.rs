@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::series::{Step, Unit};
 
+use super::SamplePaths;
+
 /// The model that made a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +27,20 @@ pub enum Model {
     ArRidge,
     /// Additive Holt-Winters with an autoregressive error, in logarithms where all values are positive.
     HoltWinters,
+    /// Prophet's form: a piecewise linear trend, Fourier seasons and regressors.
+    Prophet,
+    /// Optimised theta: smoothing pulled along a line.
+    Theta,
+    /// Croston's method for series that are mostly zero: mean size over mean interval.
+    Croston,
+    /// Croston's method less its bias (Syntetos and Boylan).
+    Sba,
+    /// Mean size times probability (Teunter, Syntetos and Babai), for series that are mostly zero.
+    Tsb,
+    /// Median of the last values at the same phase of the season.
+    SeasonalMedian,
+    /// Growth at a robust pace that does not turn back, straight, damped, in the shape of the day or towards a limit.
+    Growth,
     /// Weighted median of several models, weighted by their errors over rolling origins.
     Combination,
 }
@@ -48,11 +64,27 @@ pub enum ModelChoice {
     HoltWinters,
     /// [`Model::Naive`].
     Naive,
+    /// [`Model::Prophet`], or a visible fallback.
+    Prophet,
+    /// [`Model::Theta`], or a visible fallback.
+    Theta,
+    /// [`Model::Croston`], or a visible fallback.
+    Croston,
+    /// [`Model::Sba`], or a visible fallback.
+    Sba,
+    /// [`Model::Tsb`], or a visible fallback.
+    Tsb,
+    /// [`Model::SeasonalMedian`], or a visible fallback.
+    SeasonalMedian,
+    /// [`Model::Growth`], or a visible fallback.
+    Growth,
 }
 
 /// A name that is no [`ModelChoice`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("model must be one of auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters, naive, got `{0}`")]
+#[error(
+    "model must be one of auto, mstl_ets, seasonal_naive, ets, ar_ridge, holt_winters, naive, prophet, theta, croston, sba, tsb, seasonal_median, growth, got `{0}`"
+)]
 pub struct UnknownModel(pub String);
 
 /// What one model contributes to a [`Model::Combination`].
@@ -117,23 +149,42 @@ pub enum Because {
     },
     /// Values are kept at or above zero because all of the history is.
     NonNegative,
-}
-
-/// What is wanted of a forecast.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// Steps ahead, at least 1.
-    pub horizon_steps: usize,
-    /// Coverage of the intervals, each in (0, 1), for example `[0.8, 0.95]`.
-    pub levels: Vec<f64>,
-    /// The model.
-    pub model: ModelChoice,
-    /// Seasons in steps; `None` detects them.
-    pub seasons: Option<Vec<usize>>,
-    /// Number of sample paths, 0 for none.
-    pub paths: usize,
-    /// Seed of the sample paths.
-    pub seed: u64,
+    /// Values are kept inside the declared range, or inside 0 to 1 as the unit is a ratio.
+    WithinRange {
+        /// Smallest possible value, if there is one.
+        low: Option<f64>,
+        /// Largest possible value, if there is one.
+        high: Option<f64>,
+    },
+    /// The model left the history farther than a forecast can be believed, and was held back: its trend explodes.
+    Damped,
+    /// The series is mostly zero, and a method for such series had the lowest squared error over rolling origins.
+    Intermittent {
+        /// Share of zeros.
+        zeros: f64,
+        /// Root of the squared error over that of what would have been used otherwise.
+        ratio: f64,
+    },
+    /// A planned event was put on top of the ordinary course.
+    EventApplied {
+        /// Its name.
+        name: String,
+        /// What the values are multiplied by, unless something is added.
+        times: Option<f64>,
+        /// What is added to the values, unless they are multiplied.
+        plus: Option<f64>,
+        /// Standard deviation of the effect (of the logarithm of the factor): intervals are wider for it. 0 when declared.
+        deviation: f64,
+        /// Past occurrences that the effect was learned from; 0 when it was declared.
+        occurrences: usize,
+        /// Steps of the horizon concerned.
+        steps: usize,
+    },
+    /// A planned event has no declared effect and no past to learn from; nothing was done about it.
+    EventUnknown {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// One interval of a forecast.
@@ -145,13 +196,6 @@ pub struct Band {
     pub lower: Vec<f64>,
     /// Upper bounds, one for each step, never below `lower`.
     pub upper: Vec<f64>,
-}
-
-/// Possible futures with the autocorrelation of the past: `count × horizon_steps` values, path after path.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SamplePaths {
-    horizon_steps: usize,
-    values: Vec<f64>,
 }
 
 /// The future of one series.
@@ -196,6 +240,25 @@ pub enum ForecastError {
     /// A season is shorter than two steps.
     #[error("season must be at least 2 steps, got {0}")]
     Season(usize),
+    /// A range without room.
+    #[error("range must have its low end below its high end, got {low} to {high}")]
+    Range {
+        /// Low end.
+        low: f64,
+        /// High end.
+        high: f64,
+    },
+    /// An event that cannot be.
+    #[error("event `{name}` {problem}")]
+    Event {
+        /// Name of the event.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A regressor that does not cover history and horizon, or is not finite.
+    #[error(transparent)]
+    Regressor(#[from] super::prophet::ProphetError),
     /// Paths times steps would not fit into memory.
     #[error(
         "{paths} paths of {horizon_steps} steps are more than the limit of {limit} values; ask for fewer paths or a longer step"
@@ -210,18 +273,24 @@ pub enum ForecastError {
     },
 }
 
-impl Request {
-    /// A request for `horizon_steps` with intervals of 80 and 95 %, the best model, detected seasons and no paths.
-    #[must_use]
-    pub fn new(horizon_steps: usize) -> Self {
-        Self { horizon_steps, levels: vec![0.8, 0.95], model: ModelChoice::Auto, seasons: None, paths: 0, seed: 0 }
-    }
-}
-
 impl ModelChoice {
     /// Every choice.
-    pub const ALL: [Self; 7] =
-        [Self::Auto, Self::MstlEts, Self::SeasonalNaive, Self::Ets, Self::ArRidge, Self::HoltWinters, Self::Naive];
+    pub const ALL: [Self; 14] = [
+        Self::Auto,
+        Self::MstlEts,
+        Self::SeasonalNaive,
+        Self::Ets,
+        Self::ArRidge,
+        Self::HoltWinters,
+        Self::Naive,
+        Self::Prophet,
+        Self::Theta,
+        Self::Croston,
+        Self::Sba,
+        Self::Tsb,
+        Self::SeasonalMedian,
+        Self::Growth,
+    ];
 
     /// The name in files, on the command line and on the wire.
     #[must_use]
@@ -234,6 +303,13 @@ impl ModelChoice {
             Self::ArRidge => "ar_ridge",
             Self::HoltWinters => "holt_winters",
             Self::Naive => "naive",
+            Self::Prophet => "prophet",
+            Self::Theta => "theta",
+            Self::Croston => "croston",
+            Self::Sba => "sba",
+            Self::Tsb => "tsb",
+            Self::SeasonalMedian => "seasonal_median",
+            Self::Growth => "growth",
         }
     }
 }
@@ -245,37 +321,6 @@ impl std::str::FromStr for ModelChoice {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name = text.replace('-', "_");
         Self::ALL.into_iter().find(|choice| choice.as_str() == name).ok_or_else(|| UnknownModel(text.to_owned()))
-    }
-}
-
-impl SamplePaths {
-    /// Paths from their values, path after path.
-    ///
-    /// Values beyond the last whole path are dropped.
-    #[must_use]
-    pub fn new(horizon_steps: usize, mut values: Vec<f64>) -> Self {
-        let whole = values.len().checked_div(horizon_steps).unwrap_or(0) * horizon_steps;
-        values.truncate(whole);
-        Self { horizon_steps, values }
-    }
-
-    /// The same paths with every value replaced.
-    pub(super) fn map(mut self, replace: impl Fn(f64) -> f64) -> Self {
-        for value in &mut self.values {
-            *value = replace(*value);
-        }
-        self
-    }
-
-    /// Number of paths.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.values.len().checked_div(self.horizon_steps).unwrap_or(0)
-    }
-
-    /// The paths, each of `horizon_steps` values.
-    pub fn iter(&self) -> impl Iterator<Item = &[f64]> {
-        self.values.chunks_exact(self.horizon_steps.max(1))
     }
 }
 
@@ -313,6 +358,13 @@ impl Model {
             Self::Drift => "drift",
             Self::ArRidge => "ar_ridge",
             Self::HoltWinters => "holt_winters",
+            Self::Prophet => "prophet",
+            Self::Theta => "theta",
+            Self::Croston => "croston",
+            Self::Sba => "sba",
+            Self::Tsb => "tsb",
+            Self::SeasonalMedian => "seasonal_median",
+            Self::Growth => "growth",
             Self::Combination => "combination",
         }
     }

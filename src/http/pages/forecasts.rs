@@ -216,5 +216,25 @@ fn because(one: &Because) -> String {
             "the model chosen before erred {ratio:.2} times as much as repeating the last season, once the truth was known; the season is repeated"
         ),
         Because::NonNegative => "values are kept at or above zero because all of the history is".to_owned(),
+        Because::WithinRange { low, high } => {
+            let end = |end: &Option<f64>| end.map_or("no limit".to_owned(), |end| end.to_string());
+            format!("values are kept between {} and {}", end(low), end(high))
+        }
+        Because::Damped => "the trend of the model explodes and was held back".to_owned(),
+        Because::Intermittent { zeros, ratio } => format!(
+            "the series is zero {:.0} % of the time, and a method for such series erred less on its own past ({ratio:.2} of the others' squared error, as a root)",
+            zeros * 100.0
+        ),
+        Because::EventApplied { name, times, plus, occurrences, .. } => {
+            let effect = match (times, plus) {
+                (Some(times), _) => format!("times {times:.2}"),
+                (_, plus) => format!("plus {:.4}", plus.unwrap_or(0.0)),
+            };
+            let source = if *occurrences == 0 { "declared".to_owned() } else { format!("learned from {occurrences}") };
+            format!("{} is planned: {effect} ({source})", visible(name, 100))
+        }
+        Because::EventUnknown { name } => {
+            format!("{} is planned, but its effect is neither declared nor known from the past", visible(name, 100))
+        }
     }
 }

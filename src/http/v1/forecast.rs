@@ -49,7 +49,8 @@ struct ForecastRequest {
     #[serde(default = "usual_levels")]
     #[schema(example = json!([80, 95]))]
     levels: Vec<f64>,
-    /// `auto` (default), `mstl_ets`, `seasonal_naive`, `ets`, `ar_ridge`, `holt_winters` or `naive`.
+    /// `auto` (default), `mstl_ets`, `seasonal_naive`, `ets`, `ar_ridge`, `holt_winters`, `naive`, `prophet`, `theta`, `croston`,
+    /// `sba`, `tsb`, `seasonal_median` or `growth`.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "auto")]
     model: ModelChoice,
