@@ -88,6 +88,9 @@ impl App {
     /// [`EngineError`] when source or store fail; a series that cannot be judged is counted.
     pub async fn watch_round(&self, spec: &DetectorSpec, now: Timestamp) -> Result<Round, EngineError> {
         let outcome = Box::pin(self.round(spec, now)).await;
+        if let Err(error) = self.save_budget(spec, now).await {
+            warn!(detector = %spec.name, %error, "what {} watched is not stored; it is kept for the next round", spec.name);
+        }
         let mut watch = self.watch(&spec.name)?.lock().await;
         match &outcome {
             Ok(round) => {

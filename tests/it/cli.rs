@@ -1200,8 +1200,12 @@ fn budgets_are_reported_from_what_a_service_left() {
     #[expect(clippy::disallowed_methods, reason = "the report is of the last days")]
     let now = Timestamp::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let open = || async { Store::open(dir.path().join("kept"), now).await.expect("a store") };
+    runtime.block_on(async { open().await.close().await });
+    let early = good(dir.path(), &["budget"]);
+    assert_eq!(early.matches("not yet saved").count(), 4, "series and boundary, for both spans: {early}");
     runtime.block_on(async {
-        let store = Store::open(dir.path().join("kept"), now).await.expect("a store");
+        let store = open().await;
         let hours: Vec<Exposure> = (1..=100)
             .map(|hour| Exposure {
                 hour: now.as_second().div_euclid(HOUR) - hour,
