@@ -328,6 +328,10 @@ fn the_light_model_scores_series_by_the_users_calendar_and_no_entities() {
     assert_ne!(light, good(dir.path(), &["score", "a.csv"]));
     let there = ["score", "a.csv", "--model", "light", "--time-zone", "Asia/Tokyo", "--holidays", "JP,2024-01-09"];
     assert_ne!(light, good(dir.path(), &there), "days begin elsewhere and a workday is a holiday");
+    for option in [["--time-zone", "Asia/Tokyo"], ["--holidays", "JP"]] {
+        let ran = run(dir.path(), &["score", "a.csv", option[0], option[1]]);
+        assert!(ran.code == 2 && ran.stderr.contains("only the light model follows a calendar"), "{}", ran.stderr);
+    }
     let ran = run(dir.path(), &["score", "wide.csv", "--model", "light"]);
     assert_ne!(ran.code, 0);
     assert!(ran.stderr.contains("use model `full`"), "{}", ran.stderr);

@@ -345,6 +345,10 @@ async fn the_light_model_takes_a_calendar_and_refuses_entities_and_unknown_zones
     let body = with(json!({"model": "light", "calendar": {"time_zone": "Berlin"}}));
     let wrong = service.post_json("/api/v1/score", &body).await;
     assert!(wrong.failure(422, "unprocessable").contains("Europe/Berlin"));
+    for options in [json!({"calendar": berlin}), json!({"model": "full", "calendar": berlin})] {
+        let message = service.post_json("/api/v1/score", &with(options)).await.failure(422, "unprocessable");
+        assert!(message.starts_with("options.calendar: only the light model"), "{message}");
+    }
     let entity = json!({"series": [{"id": "pair", "start": 1_772_323_200, "step": "1h",
         "metrics": {"cpu": hours(), "memory": hours()}}], "options": {"model": "light"}});
     let refused = service.post_json("/api/v1/score", &entity).await;

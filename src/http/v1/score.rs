@@ -178,6 +178,10 @@ pub(super) struct ScoredPoint {
     responses((status = 200, description = "Scores, in the order of the request.", body = ScoreResponse), BodyFailures))]
 async fn score(State(state): State<AppState>, Body(request): Body<ScoreRequest>) -> Result<Response, ApiError> {
     let ScoreRequest { series, options } = request;
+    if options.calendar.is_some() && options.model != Some(Model::Light) {
+        let message = "options.calendar: only the light model follows a calendar; add `\"model\": \"light\"` or leave it out";
+        return Err(ApiError::unprocessable(message.to_owned(), Some("options.calendar".to_owned())));
+    }
     let brought = series.without_limits()?.into_brought()?;
     let ids = brought.iter().map(|one| one.name.clone()).collect();
     let gates = GateSettings {
