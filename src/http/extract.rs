@@ -157,7 +157,7 @@ fn is_json(kind: Option<&str>) -> bool {
 fn refused(rejection: &BytesRejection) -> ApiError {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         ApiError::too_large(
-            "the body is larger than the limit; send fewer points in a request or raise http.max_body".to_owned(),
+            "the body is larger than the limit; send fewer points in a request or raise http.max_body_bytes".to_owned(),
         )
     } else {
         ApiError::bad_request("the body could not be read to its end".to_owned(), None)

@@ -753,7 +753,7 @@ async fn more_than_the_limit_is_refused_at_the_limit() {
     service.post("/api/v1/alerts/enrich", body(2_000)).await.good();
     for path in ["/api/v1/alerts/enrich", "/api/v1/score"] {
         let message = service.post(path, body(2_001)).await.failure(413, "too_large");
-        assert!(message.contains("http.max_body"), "{message}");
+        assert!(message.contains("http.max_body_bytes"), "{message}");
     }
 }
 
