@@ -5,6 +5,8 @@ use crate::series::Unit;
 
 /// From this share on one feature is most of it.
 const MOST: f64 = 0.4;
+/// What an anomaly is during the warm-up, where there is no band yet to compare it with.
+const FAR_OUTSIDE: &str = "far outside the few values seen so far";
 /// Reasons from the most to the least telling.
 const TELLING: [Reason; 14] = [
     Reason::Disappeared,
@@ -35,7 +37,8 @@ impl PointScore {
             return format!("{name} has no value here");
         }
         if self.confidence <= 0.0 || self.reasons.contains(&Reason::WarmingUp) {
-            return format!("{name} is {}: {}", unit.format(self.value), Reason::WarmingUp.sentence());
+            let why = if self.is_anomaly { FAR_OUTSIDE } else { Reason::WarmingUp.sentence() };
+            return format!("{name} is {}: {why}", unit.format(self.value));
         }
         let metric = self.attribution.first().map(|first| first.feature.as_str()).filter(|name| feature(name) == *name);
         let (name, unit) = match (metric, unit) {
@@ -132,6 +135,10 @@ mod tests {
         check(
             PointScore { reasons: vec![Reason::WarmingUp], ..calm.clone() },
             "checkout is 600 ms: too little history to judge",
+        );
+        check(
+            PointScore { reasons: vec![Reason::WarmingUp], ..point() },
+            "checkout is 1.84 s: far outside the few values seen so far",
         );
         check(
             PointScore { value: 0.8, direction: Direction::Above, score: 0.7, ..calm },
