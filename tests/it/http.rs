@@ -356,6 +356,17 @@ async fn the_light_model_takes_a_calendar_and_refuses_entities_and_unknown_zones
 }
 
 #[tokio::test]
+async fn huge_values_are_answered_as_they_were_sent() {
+    let service = Service::new().await;
+    let mut values = hours();
+    let middle = values.len() / 2;
+    values[middle] = -1e308;
+    let body = json!({"series": [hourly("web", &values)]});
+    let scored = service.post_json("/api/v1/score", &body).await.good();
+    assert_eq!(scored["series"][0]["points"][middle]["value"], json!(-1e308));
+}
+
+#[tokio::test]
 async fn the_ways_to_bring_points_agree() {
     let service = Service::new().await;
     let values = hours();
