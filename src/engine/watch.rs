@@ -71,7 +71,7 @@ pub struct Round {
     pub failed: usize,
     /// Why the first of them could not.
     pub first_failure: Option<String>,
-    /// Every series is silent: what that looks like.
+    /// Every series is silent, or some never had a number: what that looks like.
     pub silence: Option<String>,
 }
 
@@ -140,7 +140,10 @@ impl App {
             }
         }
         self.let_go(spec, &present, range.end, now).await?;
-        round.silence = self.note_absences(spec, range.end, now).await?;
+        round.silence = match self.note_absences(spec, range.end, now).await? {
+            Some(silence) => Some(silence),
+            None => self.without_numbers(spec).await?,
+        };
         if whole {
             self.watch(&spec.name)?.lock().await.history_at = Some(now);
         }
