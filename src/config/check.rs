@@ -214,6 +214,10 @@ pub(super) fn detector(check: &mut Check<'_>, detector: &Detector) {
     check.not_blank("query", &detector.query);
     check.history(detector.step, detector.history);
     check.duration(&["min_duration"], detector.min_duration, HumanDuration::from_secs(0), HumanDuration::from_days(7));
+    if detector.peers_by.is_empty() && check.node.get("peers_by").is_some() {
+        let message = "give at least one label, like `[service]`, or leave it out: then peers are not compared";
+        check.report(&["peers_by"], message.to_owned());
+    }
     if !detector.peers_by.is_empty() && !detector.entity_by.is_empty() {
         let message =
             "peers are single series, `entity_by` makes entities; use one of both, in two detectors if need be";
