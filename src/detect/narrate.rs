@@ -1,6 +1,6 @@
 //! A judgement in one sentence for people.
 
-use super::types::{Direction, PointScore, Reason};
+use super::types::{Attribution, Direction, PointScore, Reason};
 use crate::series::Unit;
 
 /// From this share on one feature is most of it.
@@ -25,6 +25,14 @@ const TELLING: [Reason; 14] = [
     Reason::UnusualPattern,
 ];
 
+impl Attribution {
+    /// The metric of an entity that it speaks of; `None` for a feature of a single series.
+    #[must_use]
+    pub fn metric(&self) -> Option<&str> {
+        Some(self.feature.as_str()).filter(|name| feature(name) == *name)
+    }
+}
+
 impl PointScore {
     /// What happened, in one sentence with units: `checkout latency is 1.84 s, expected 610 ms (480 ms to 790 ms): a short
     /// rise unlike anything before, 3.1 times the boundary; mostly the jump from the point before`.
@@ -40,7 +48,7 @@ impl PointScore {
             let why = if self.is_anomaly { FAR_OUTSIDE } else { Reason::WarmingUp.sentence() };
             return format!("{name} is {}: {why}", unit.format(self.value));
         }
-        let metric = self.attribution.first().map(|first| first.feature.as_str()).filter(|name| feature(name) == *name);
+        let metric = self.attribution.first().and_then(Attribution::metric);
         let (name, unit) = match (metric, unit) {
             (Some(metric), Unit::None) => (format!("{name}: {metric}"), Unit::from_metric_name(metric)),
             (Some(metric), unit) => (format!("{name}: {metric}"), unit),
@@ -91,7 +99,6 @@ fn feature(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Attribution;
 
     fn point() -> PointScore {
         PointScore {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::budget_views::{BudgetReport, DetectorBudget};
 use super::settings::{DetectorSpec, Settings};
 use super::tracked::{Happened, Tracked, alertname};
-use super::budget_views::{BudgetReport, DetectorBudget};
 use super::{App, EngineError};
 use crate::detect::{BudgetFigures, BudgetScope, TUNING_SPAN_SECS, WeightSettings, retune, team_share};
 use crate::series::Labels;

@@ -45,6 +45,13 @@ pub(super) struct Watch {
     pub(super) ledger: Ledger,
 }
 
+impl Watch {
+    /// Whether an alert about `one` fires: of its own past, or of its peers.
+    pub(super) fn fires(&self, one: &Tracked) -> bool {
+        one.firing().is_some() || self.apart.get(&one.labels.fingerprint()).is_some_and(super::peers::Apart::fires)
+    }
+}
+
 /// What the judgements of one round have in common.
 struct Setting {
     spec: DetectorSpec,
