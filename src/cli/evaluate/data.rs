@@ -68,7 +68,7 @@ pub(super) fn tasks(directory: &Path, only: Option<&Glob>) -> anyhow::Result<Fou
     let found = if labels.exists() { named(directory, &labels, only)? } else { plain(directory, only)? };
     match (found.tasks.is_empty(), only) {
         (true, Some(only)) => {
-            let names = if labels.exists() { labels_file::read(&labels)?.into_iter().map(|(id, _)| id).collect() } else { Vec::new() };
+            let names = if labels.exists() { labels_file::read(&labels)?.into_keys().collect() } else { Vec::new() };
             Err(none_fits(directory, only, names).into())
         }
         _ => Ok(found),

@@ -17,8 +17,8 @@ use super::answer::{self, SeriesError};
 use super::brought::{SeriesIn, SeriesList};
 use crate::detect::{PointScore, Suppression};
 use crate::engine::requests::{
-    Brought, DeviationSettings, FalseAlarmBudget, GateSettings, Judged, Model, RangeSettings, ScoreOptions, Season, Watch,
-    WindowSettings,
+    Brought, DeviationSettings, FalseAlarmBudget, GateSettings, Judged, Model, RangeSettings, ScoreOptions, Season,
+    Watch, WindowSettings,
 };
 use crate::series::{Calendar, MAX_MAGNITUDE, MetricKind, Sample, Unit, WeeklyHours};
 
@@ -179,7 +179,8 @@ pub(super) struct ScoredPoint {
 async fn score(State(state): State<AppState>, Body(request): Body<ScoreRequest>) -> Result<Response, ApiError> {
     let ScoreRequest { series, options } = request;
     if options.calendar.is_some() && options.model != Some(Model::Light) {
-        let message = "options.calendar: only the light model follows a calendar; add `\"model\": \"light\"` or leave it out";
+        let message =
+            "options.calendar: only the light model follows a calendar; add `\"model\": \"light\"` or leave it out";
         return Err(ApiError::unprocessable(message.to_owned(), Some("options.calendar".to_owned())));
     }
     let brought = series.without_limits()?.into_brought()?;
