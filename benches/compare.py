@@ -53,7 +53,7 @@ CHANGES = [
 
 WORKLOADS = {
     "w1": {
-        "title": "W1: isolation forest, 100 trees of 256 rows, 1,000,000 rows of 8 numbers, one thread",
+        "title": "W1: isolation forest, 100 trees of 256 rows, {rows:,} rows of 8 numbers, one thread",
         "files": "w1",
         "labels": "w1",
         "ours": [*BENCH, "w1", "{data}"],
@@ -225,7 +225,8 @@ def page(arguments, sections):
     ]
     for _, workload, runs in sections:
         titles = [title for title, _, _ in workload["shown"]]
-        lines += ["", f"## {workload['title']}", "", "| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+        title = workload["title"].format(rows=int(1_000_000 * arguments.scale))
+        lines += ["", f"## {title}", "", "| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
         for side, done in runs.items():
             cells = [figure([shown(one) for one in done], digits) for _, shown, digits in workload["shown"]]
             version = done[0].get("version", "")

@@ -196,21 +196,27 @@ fn summary(alert: &Alert) -> Option<String> {
 fn description(alert: &Alert) -> Option<String> {
     let known: &Enrichment = &alert.enrichment;
     let since = known.since.map(|at| format!("unusual since {}", to_the_second(at)));
-    let told = known.sentence.clone();
+    // it begins with the name of the series, whose case is its own
+    let told = known.sentence.as_deref().map(ended);
     let reasons =
         join(known.reasons.iter().map(|reason| words(reason.as_str())), ", ").map(|all| format!("because: {all}"));
     let past = known.history.as_ref().map(history);
-    let sentences = [told, since, reasons, known.forecast.clone(), past].into_iter().flatten();
-    join(sentences.map(|text| sentence(&text)), " ")
+    let rest = [since, reasons, known.forecast.clone(), past].into_iter().flatten();
+    join(told.into_iter().chain(rest.map(|text| sentence(&text))), " ")
 }
 
 /// With a capital letter in front and a full stop at the end.
 fn sentence(text: &str) -> String {
-    let text = text.trim();
-    let mut letters = text.chars();
+    let mut letters = text.trim().chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    ended(&format!("{first}{}", letters.as_str()))
+}
+
+/// With a full stop at the end.
+fn ended(text: &str) -> String {
+    let text = text.trim();
     let stop = if text.ends_with(['.', '!', '?']) || text.is_empty() { "" } else { "." };
-    format!("{first}{}{stop}", letters.as_str())
+    format!("{text}{stop}")
 }
 
 fn join(parts: impl IntoIterator<Item = String>, between: &str) -> Option<String> {

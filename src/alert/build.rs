@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::lifecycle::Episode;
 use super::{Alert, AlertState, Enrichment, Origin};
 use crate::capacity::{CapacityReport, Outlook};
-use crate::detect::{Direction, PointScore};
+use crate::detect::{Attribution, Direction, PointScore};
 use crate::forecast::Forecast;
 use crate::series::{Labels, Unit};
 
@@ -122,7 +122,11 @@ impl Enrichment {
         }
         let bands =
             if width > 0.0 { format!(", {:.1} times the width of the band", beyond / width) } else { String::new() };
-        Some(format!("{} {side} the expected range{bands}", self.unit.format(beyond)))
+        // of an entity, the metric that the value is of
+        let metric = self.attribution.first().and_then(Attribution::metric).filter(|_| self.unit == Unit::None);
+        let unit = metric.map_or(self.unit, Unit::from_metric_name);
+        let told = format!("{} {side} the expected range{bands}", unit.format(beyond));
+        Some(metric.map_or_else(|| told.clone(), |metric| format!("{told} ({metric})")))
     }
 }
 

@@ -58,14 +58,16 @@ fn table(report: &BudgetReport) -> Vec<String> {
             BudgetScope::Series => "each",
             BudgetScope::Detector => "in all",
         };
-        let p_star = one.p_star.map_or_else(|| "-".to_owned(), number);
+        let unsaved = || if one.series.is_none() { "not yet saved" } else { "-" }.to_owned();
+        let p_star = one.p_star.map_or_else(unsaved, number);
+        let followed = one.series.map_or_else(unsaved, |series| series.to_string());
         for (days, view) in ["7", "28"].iter().zip(one.views()) {
-            let own = [one.name.clone(), format!("{} {scope}", one.budget), one.series.to_string()];
+            let own = [one.name.clone(), format!("{} {scope}", one.budget), followed.clone()];
             rows.push(row(own, days, &view, [p_star.clone(), number(one.tuning)]));
         }
     }
     let budget = report.team.map_or_else(|| "as they add up".to_owned(), |budget| budget.to_string());
-    let series: usize = report.detectors.iter().map(|one| one.series).sum();
+    let series: usize = report.detectors.iter().filter_map(|one| one.series).sum();
     for (days, view) in ["7", "28"].iter().zip(report.total_views()) {
         let own = ["all".to_owned(), budget.clone(), series.to_string()];
         rows.push(row(own, days, &view, ["-".to_owned(), "-".to_owned()]));

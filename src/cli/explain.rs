@@ -53,6 +53,14 @@ fn files(args: &ExplainArgs) -> anyhow::Result<Vec<Explanation>> {
     }
     let mut all = Vec::new();
     for input in &args.inputs {
+        if input.to_string_lossy().contains('{') && !input.exists() {
+            let message = format!(
+                "there is no file `{}`; to explain a series that a service follows, say where it answers, like \
+                 --url http://127.0.0.1:9464",
+                input.display()
+            );
+            return Err(BadInput(message).into());
+        }
         let listing = file::list(input)?;
         listing.notes.iter().for_each(|text| note(args.quiet, text));
         for path in &listing.files {

@@ -6,7 +6,7 @@ use super::exit::BadInput;
 use crate::detect::{DeviationSettings, GateSettings, RangeSettings, WindowSettings};
 use crate::series::WeeklyHours;
 
-/// Gates of `score`: they take anomalies away and never change a score.
+/// Gates of `score`: they take anomalies away; impossible values count as missing.
 #[derive(Debug, Default, Args)]
 pub struct GateArgs {
     /// Least deviation from the expected value that counts as an anomaly, in the unit of the data

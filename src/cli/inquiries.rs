@@ -136,7 +136,7 @@ pub struct EvaluateArgs {
     /// Share of each series that is not judged, where labels.json does not say `train_len` [default: 0.5]
     #[arg(long, value_name = "SHARE", value_parser = train_share)]
     pub train_share: Option<f64>,
-    /// Rows to keep before and after the end of the training part, like `12000,30000` or `12000,all` [default: all]
+    /// Rows to keep before and after the end of the training part, like `12000,30000`, or `12000` for all rows after [default: all]
     #[arg(long, value_name = "BEFORE,AFTER")]
     pub slice: Option<Slice>,
     /// Only series whose name fits, like `web-*`

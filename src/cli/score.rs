@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use anyhow::anyhow;
 use rayon::prelude::*;
 
 use super::args::ScoreArgs;
@@ -11,7 +12,7 @@ use super::inputs::{self, Job, jobs, nothing_usable, read};
 use super::output::{Form, cell, number, quantity, shortest, write};
 use super::parse;
 use super::progress::Progress;
-use crate::detect::{self, PointScore, Reason, Scores};
+use crate::detect::{self, Model, PointScore, Reason, Scores};
 use crate::engine::{EngineError, score_prepared};
 use crate::series::{self, SeriesError};
 use crate::source::file::{FileInput, Layout, Prepared, SampleGroup};
@@ -49,6 +50,13 @@ fn settings(args: &ScoreArgs) -> anyhow::Result<detect::Settings> {
         settings.seed = seed;
     }
     settings.model = args.model.unwrap_or(settings.model);
+    let option = args.time_zone.as_ref().map(|_| "--time-zone");
+    if let Some(option) = option.or((!args.holidays.is_empty()).then_some("--holidays"))
+        && settings.model == Model::Full
+    {
+        let message = format!("{option}: only the light model follows a calendar; add --model light or leave it out");
+        return Err(anyhow!(BadInput(message)));
+    }
     settings.calendar = parse::calendar(args.time_zone.as_deref(), &args.holidays).map_err(BadInput)?;
     Ok(settings)
 }

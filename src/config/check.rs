@@ -13,7 +13,7 @@ use super::service::{Enrich, Http, Runbook, SeverityPolicy};
 use super::sources::{Source, Tls};
 use super::values::HttpUrl;
 use crate::detect::Model;
-use crate::series::HumanDuration;
+use crate::series::{Calendar, HumanDuration};
 use crate::store::RetentionSettings;
 
 const SECOND: HumanDuration = HumanDuration::from_secs(1);
@@ -214,6 +214,10 @@ pub(super) fn detector(check: &mut Check<'_>, detector: &Detector) {
     check.not_blank("query", &detector.query);
     check.history(detector.step, detector.history);
     check.duration(&["min_duration"], detector.min_duration, HumanDuration::from_secs(0), HumanDuration::from_days(7));
+    if detector.peers_by.is_empty() && check.node.get("peers_by").is_some() {
+        let message = "give at least one label, like `[service]`, or leave it out: then peers are not compared";
+        check.report(&["peers_by"], message.to_owned());
+    }
     if !detector.peers_by.is_empty() && !detector.entity_by.is_empty() {
         let message =
             "peers are single series, `entity_by` makes entities; use one of both, in two detectors if need be";
@@ -221,6 +225,10 @@ pub(super) fn detector(check: &mut Check<'_>, detector: &Detector) {
     }
     if let Some(template) = &detector.runbook_url {
         check.link("runbook_url", template);
+    }
+    if detector.model == Model::Full && detector.calendar != Calendar::default() {
+        let message = "only the light model follows a calendar: add `model: light`, or leave `calendar` out";
+        check.report(&["calendar"], message.to_owned());
     }
     if detector.model == Model::Light && !detector.entity_by.is_empty() {
         let message = "`light` judges single series: use `full`, or leave `entity_by` out";

@@ -86,7 +86,8 @@ pub struct Detector {
     /// `full`, or `light`: 4 KB for each series, single series only. Default `full`.
     #[serde(default)]
     pub model: Model,
-    /// Time zone and holidays of the light model's season. Default: UTC without holidays.
+    /// Time zone and holidays of the light model's season; the full model follows none and refuses it. Default: UTC
+    /// without holidays.
     #[serde(default)]
     pub calendar: Calendar,
 }

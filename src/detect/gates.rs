@@ -1,5 +1,5 @@
-//! Gates: what people know of a metric that its history does not tell. A gate takes an alarm away and says why; it never
-//! changes a score.
+//! Gates: what people know of a metric that its history does not tell. A gate takes an alarm away and says why; of
+//! the score it changes nothing, but that impossible values count as missing.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

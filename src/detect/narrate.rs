@@ -1,10 +1,12 @@
 //! A judgement in one sentence for people.
 
-use super::types::{Direction, PointScore, Reason};
+use super::types::{Attribution, Direction, PointScore, Reason};
 use crate::series::Unit;
 
 /// From this share on one feature is most of it.
 const MOST: f64 = 0.4;
+/// What an anomaly is during the warm-up, where there is no band yet to compare it with.
+const FAR_OUTSIDE: &str = "far outside the few values seen so far";
 /// Reasons from the most to the least telling.
 const TELLING: [Reason; 14] = [
     Reason::Disappeared,
@@ -23,6 +25,14 @@ const TELLING: [Reason; 14] = [
     Reason::UnusualPattern,
 ];
 
+impl Attribution {
+    /// The metric of an entity that it speaks of; `None` for a feature of a single series.
+    #[must_use]
+    pub fn metric(&self) -> Option<&str> {
+        Some(self.feature.as_str()).filter(|name| feature(name) == *name)
+    }
+}
+
 impl PointScore {
     /// What happened, in one sentence with units: `checkout latency is 1.84 s, expected 610 ms (480 ms to 790 ms): a short
     /// rise unlike anything before, 3.1 times the boundary; mostly the jump from the point before`.
@@ -35,9 +45,10 @@ impl PointScore {
             return format!("{name} has no value here");
         }
         if self.confidence <= 0.0 || self.reasons.contains(&Reason::WarmingUp) {
-            return format!("{name} is {}: {}", unit.format(self.value), Reason::WarmingUp.sentence());
+            let why = if self.is_anomaly { FAR_OUTSIDE } else { Reason::WarmingUp.sentence() };
+            return format!("{name} is {}: {why}", unit.format(self.value));
         }
-        let metric = self.attribution.first().map(|first| first.feature.as_str()).filter(|name| feature(name) == *name);
+        let metric = self.attribution.first().and_then(Attribution::metric);
         let (name, unit) = match (metric, unit) {
             (Some(metric), Unit::None) => (format!("{name}: {metric}"), Unit::from_metric_name(metric)),
             (Some(metric), unit) => (format!("{name}: {metric}"), unit),
@@ -88,7 +99,6 @@ fn feature(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Attribution;
 
     fn point() -> PointScore {
         PointScore {
@@ -132,6 +142,10 @@ mod tests {
         check(
             PointScore { reasons: vec![Reason::WarmingUp], ..calm.clone() },
             "checkout is 600 ms: too little history to judge",
+        );
+        check(
+            PointScore { reasons: vec![Reason::WarmingUp], ..point() },
+            "checkout is 1.84 s: far outside the few values seen so far",
         );
         check(
             PointScore { value: 0.8, direction: Direction::Above, score: 0.7, ..calm },

@@ -100,6 +100,18 @@ impl App {
         Ok(None)
     }
 
+    /// Says which of the series that are followed have never had a number, if there are any: their query yields NaN only.
+    pub(super) async fn without_numbers(&self, spec: &DetectorSpec) -> Result<Option<String>, EngineError> {
+        let watch = self.watch(&spec.name)?.lock().await;
+        let mut empty = watch.tracked.values().filter(|one| one.last_at.is_none());
+        let Some(first) = empty.next() else { return Ok(None) };
+        let (count, of) = (empty.count() + 1, watch.tracked.len());
+        Ok(Some(format!(
+            "{count} of {of} series have no numbers, only NaN, the first of them {}: that looks like the query",
+            first.name
+        )))
+    }
+
     async fn act_on(
         &self,
         spec: &DetectorSpec,

@@ -186,7 +186,7 @@ impl App {
                 query: spec.query.clone(),
                 step_s: spec.step.secs_f64(),
                 series,
-                firing: watch.tracked.values().filter(|one| one.firing().is_some()).count(),
+                firing: watch.tracked.values().filter(|one| watch.fires(one)).count(),
                 confidence: if series > 0 { sum / series as f64 } else { 0.0 },
                 last_round: watch.last_round,
                 last_error: watch.last_error.clone(),
@@ -208,7 +208,7 @@ impl App {
                 unit: one.unit,
                 metrics: one.metrics.clone(),
                 recent: one.recent.iter().skip(one.recent.len().saturating_sub(points)).copied().collect(),
-                firing: one.firing().is_some(),
+                firing: watch.fires(one),
             }));
         }
         all

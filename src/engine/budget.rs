@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::budget_views::{BudgetReport, DetectorBudget};
 use super::settings::{DetectorSpec, Settings};
 use super::tracked::{Happened, Tracked, alertname};
 use super::{App, EngineError};
-use crate::detect::{BudgetFigures, FalseAlarmBudget, TUNING_SPAN_SECS, WeightSettings, retune, team_share};
+use crate::detect::{BudgetFigures, BudgetScope, TUNING_SPAN_SECS, WeightSettings, retune, team_share};
 use crate::series::Labels;
 use crate::store::{BudgetState, Exposure, Store};
 
-pub use crate::detect::{BudgetScope, Within};
-
 const HOUR_SECS: i64 = 3_600;
-/// Points older than this, when they are judged, are history: nobody was told of them.
+/// Points older than this, when they are judged, are history: nobody was told of them, yet their alerts are recorded.
 const FRESH_SECS: i64 = 3_600;
+/// What was watched is stored after a round, at most this often.
+const SAVE_EVERY_SECS: i64 = 60;
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a detector keeps in memory of its budget.
@@ -27,6 +28,10 @@ pub(super) struct Ledger {
     weights: f64,
     tuning: f64,
     tuned_at: Option<Timestamp>,
+    /// Hour since 1970 up to which an earlier run of the service counted; `None` until the store was asked.
+    counted_to: Option<i64>,
+    /// When it was last stored after a round.
+    saved_at: Option<Timestamp>,
 }
 
 /// The boundaries of a detector for one round.
@@ -41,96 +46,13 @@ pub(super) struct Boundaries {
     tuning: f64,
     per_second: f64,
     step_secs: f64,
-}
-
-/// How budgets were kept.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BudgetReport {
-    /// The team's budget; `None` is what the detectors' add up to.
-    pub team: Option<FalseAlarmBudget>,
-    /// All detectors together, in the last 7 and 28 days.
-    pub total: [BudgetFigures; 2],
-    /// Each detector.
-    pub detectors: Vec<DetectorBudget>,
-}
-
-/// How the budget of one detector was kept.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DetectorBudget {
-    /// Name of the detector.
-    pub name: String,
-    /// Its budget.
-    pub budget: FalseAlarmBudget,
-    /// What the budget is for.
-    pub scope: BudgetScope,
-    /// Series or entities followed when the state was last saved.
-    pub series: usize,
-    /// Median of their boundaries, a probability.
-    pub p_star: Option<f64>,
-    /// Factor by which what really fired has moved them, 1/8 to 8.
-    pub tuning: f64,
-    /// In the last 7 and 28 days.
-    pub figures: [BudgetFigures; 2],
-}
-
-/// Figures of one span of time with all that follows from them, for those who show them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BudgetView {
-    /// False alarms that the budget accepts for the series and the time watched.
-    pub expected: f64,
-    /// Alerts that fired.
-    pub fired: u64,
-    /// Those that a verdict calls false alarms.
-    pub judged_false: u64,
-    /// Those that another verdict calls right.
-    pub judged_right: u64,
-    /// Those without a verdict.
-    pub unjudged: u64,
-    /// False alarms as far as is known.
-    pub false_alarms: f64,
-    /// False alarms over those accepted; `None` when nothing was watched.
-    pub ratio: Option<f64>,
-    /// The 95 % interval of the ratio.
-    pub interval: Option<(f64, f64)>,
-    /// Whether the budget is kept.
-    pub within: Within,
-}
-
-impl From<BudgetFigures> for BudgetView {
-    fn from(figures: BudgetFigures) -> Self {
-        Self {
-            expected: figures.expected,
-            fired: figures.fired,
-            judged_false: figures.judged_false,
-            judged_right: figures.judged_right,
-            unjudged: figures.unjudged(),
-            false_alarms: figures.false_alarms(),
-            ratio: figures.ratio(),
-            interval: figures.interval(),
-            within: figures.within(),
-        }
-    }
-}
-
-impl BudgetReport {
-    /// All detectors together, in the last 7 and 28 days.
-    #[must_use]
-    pub fn total_views(&self) -> [BudgetView; 2] {
-        self.total.map(BudgetView::from)
-    }
-}
-
-impl DetectorBudget {
-    /// Its figures in the last 7 and 28 days.
-    #[must_use]
-    pub fn views(&self) -> [BudgetView; 2] {
-        self.figures.map(BudgetView::from)
-    }
+    /// What is judged again of the hours up to this one, because it is learned afresh, was counted before.
+    counted_to: i64,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { hours: BTreeMap::new(), weights: 0.0, tuning: 1.0, tuned_at: None }
+        Self { hours: BTreeMap::new(), weights: 0.0, tuning: 1.0, tuned_at: None, counted_to: None, saved_at: None }
     }
 }
 
@@ -145,9 +67,11 @@ impl Ledger {
         self.weights = weights;
     }
 
-    /// Counts what was watched of something with these labels.
+    /// Counts what was watched of something with these labels, by the time of the points: history too, for its alerts
+    /// are recorded like others.
     pub(super) fn count(&mut self, happened: &Happened, boundaries: &Boundaries, labels: &Labels, now: Timestamp) {
-        let oldest = (now.as_second() - FRESH_SECS).div_euclid(HOUR_SECS);
+        let fresh = (now.as_second() - FRESH_SECS).div_euclid(HOUR_SECS);
+        let oldest = fresh.min(boundaries.counted_to.saturating_add(1));
         let rate = boundaries.accepted_per_second(labels);
         for (hour, points) in happened.watched.range(oldest..) {
             let secs = *points as f64 * boundaries.step_secs;
@@ -205,6 +129,7 @@ impl Boundaries {
 impl App {
     /// The boundaries of `spec` for a round, as far as what is followed by now tells.
     pub(super) async fn boundaries(&self, spec: &DetectorSpec) -> Result<Boundaries, EngineError> {
+        let counted_to = self.counted_to(spec).await?;
         let (weights, tuning) = {
             let watch = self.watch(&spec.name)?.lock().await;
             (watch.ledger.weights, watch.ledger.tuning)
@@ -218,7 +143,19 @@ impl App {
             tuning,
             per_second: spec.detect.false_alarms.per_second(),
             step_secs: spec.step.secs_f64(),
+            counted_to,
         })
+    }
+
+    /// The last hour that an earlier run of the service counted; the store is asked once.
+    async fn counted_to(&self, spec: &DetectorSpec) -> Result<i64, EngineError> {
+        let watch = self.watch(&spec.name)?;
+        if let Some(hour) = watch.lock().await.ledger.counted_to {
+            return Ok(hour);
+        }
+        let hour = self.store().last_exposure(&spec.name).await?.unwrap_or(i64::MIN);
+        watch.lock().await.ledger.counted_to = Some(hour);
+        Ok(hour)
     }
 
     /// The share of every budget that the team's leaves.
@@ -236,22 +173,43 @@ impl App {
     /// Stores what `spec` watched and, when it is wanted, moves its boundary after what really fired.
     pub(super) async fn keep_budget(&self, spec: &DetectorSpec, now: Timestamp) -> Result<(), EngineError> {
         self.store_exposure(spec).await?;
-        let (tuning, tuned_at, series, p_star) = {
-            let watch = self.watch(&spec.name)?.lock().await;
-            let p_stars = watch.tracked.values().map(|one| one.p_star()).collect();
-            (watch.ledger.tuning, watch.ledger.tuned_at, watch.tracked.len(), middle(p_stars))
-        };
-        let elapsed = tuned_at.map_or(0, |at| now.as_second() - at.as_second());
+        let before = self.budget_now(spec, now).await?;
         let tuning = if self.settings().budget.retune {
             let long_ago = back(now, SignedDuration::from_secs(TUNING_SPAN_SECS as i64));
             let figures = figures(self.store(), spec, long_ago).await?;
-            retune(tuning, figures.expected, figures.false_alarms(), elapsed.max(0) as f64)
+            let elapsed = now.as_second() - before.tuned_at.as_second();
+            retune(before.tuning, figures.expected, figures.false_alarms(), elapsed.max(0) as f64)
         } else {
             1.0
         };
-        let state = BudgetState { tuning, series, p_star, tuned_at: now };
-        self.store().put_budget_state(&spec.name, &state).await?;
-        self.watch(&spec.name)?.lock().await.ledger.resume(&state);
+        self.put_budget(spec, &BudgetState { tuning, tuned_at: now, ..before }, now).await
+    }
+
+    /// Stores what `spec` watched and where its boundary stands, at most once a minute: little is lost when the service is
+    /// killed, and who reads the store sees it.
+    pub(super) async fn save_budget(&self, spec: &DetectorSpec, now: Timestamp) -> Result<(), EngineError> {
+        let saved_at = self.watch(&spec.name)?.lock().await.ledger.saved_at;
+        if saved_at.is_some_and(|at| (0..SAVE_EVERY_SECS).contains(&(now.as_second() - at.as_second()))) {
+            return Ok(());
+        }
+        self.store_exposure(spec).await?;
+        let state = self.budget_now(spec, now).await?;
+        self.put_budget(spec, &state, now).await
+    }
+
+    /// Where the boundary of `spec` stands; one that was never moved counts from now on.
+    async fn budget_now(&self, spec: &DetectorSpec, now: Timestamp) -> Result<BudgetState, EngineError> {
+        let watch = self.watch(&spec.name)?.lock().await;
+        let p_star = middle(watch.tracked.values().map(|one| one.p_star()).collect());
+        let tuned_at = watch.ledger.tuned_at.unwrap_or(now);
+        Ok(BudgetState { tuning: watch.ledger.tuning, series: watch.tracked.len(), p_star, tuned_at })
+    }
+
+    async fn put_budget(&self, spec: &DetectorSpec, state: &BudgetState, now: Timestamp) -> Result<(), EngineError> {
+        self.store().put_budget_state(&spec.name, state).await?;
+        let mut watch = self.watch(&spec.name)?.lock().await;
+        watch.ledger.resume(state);
+        watch.ledger.saved_at = Some(now);
         Ok(())
     }
 
@@ -286,7 +244,7 @@ impl App {
         for one in &mut report.detectors {
             let Ok(watch) = self.watch(&one.name) else { continue };
             let watch = watch.lock().await;
-            one.series = watch.tracked.len();
+            one.series = Some(watch.tracked.len());
             one.tuning = watch.ledger.tuning;
             one.p_star = middle(watch.tracked.values().map(|tracked| tracked.p_star()).collect());
         }
@@ -294,7 +252,7 @@ impl App {
     }
 }
 
-/// How the budgets were kept, from what is stored; a running service stores what it watched every ten minutes.
+/// How the budgets were kept, from what is stored; a running service stores what it watched about once a minute.
 ///
 /// # Errors
 /// [`EngineError::Store`].
@@ -320,7 +278,7 @@ pub async fn budget_report(store: &Store, settings: &Settings, now: Timestamp) -
             name: spec.name.clone(),
             budget: spec.detect.false_alarms,
             scope: spec.sharing.scope,
-            series: state.map_or(0, |state| state.series),
+            series: state.map(|state| state.series),
             p_star: state.and_then(|state| state.p_star),
             tuning: state.map_or(1.0, |state| state.tuning),
             figures: own,

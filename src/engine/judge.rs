@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::settings::Settings;
 use crate::alert::{Alert, AlertState, Enrichment, History, runbook_url, similar};
+use crate::detect::Reason;
 use crate::severity::{AlertFacts, Severity, SeverityModel};
 
 /// Most similar alerts shown.
@@ -92,6 +93,13 @@ fn describe(alert: &mut Alert) {
     let enrichment = &alert.enrichment;
     let verb = if alert.state == AlertState::Resolved { "was" } else { "is" };
     let subject = enrichment.series.clone().unwrap_or_else(|| alert.title());
+    let peers = enrichment.sentence.clone().filter(|_| enrichment.reasons.contains(&Reason::PeerOutlier));
+    if let Some(told) = peers {
+        let over = format!("{subject} behaved unlike its peers");
+        let summary = if alert.state == AlertState::Resolved { over } else { told };
+        alert.annotations.insert("summary".to_owned(), summary);
+        return;
+    }
     let summary = enrichment
         .how_far()
         .map_or_else(|| format!("{subject} {verb} unusual"), |far| format!("{subject} {verb} {far}"));

@@ -10,6 +10,7 @@ mod absences;
 mod app;
 mod batch;
 mod budget;
+mod budget_views;
 mod changes;
 mod chart;
 pub mod clock;
@@ -48,7 +49,8 @@ mod watch;
 
 pub use app::{App, AppParts, SeriesSummary, WatchStatus};
 pub use batch::BatchProgress;
-pub use budget::{BudgetReport, BudgetScope, BudgetView, DetectorBudget, Within, budget_report};
+pub use budget::budget_report;
+pub use budget_views::{BudgetReport, BudgetScope, BudgetView, DetectorBudget, Within};
 pub use chart::ChartPoint;
 pub use enrich::Enriched;
 pub use error::{EngineError, ErrorCode};

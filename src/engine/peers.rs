@@ -13,6 +13,7 @@ use super::{App, ChartPoint, EngineError, compute};
 use crate::alert::{Alert, Identity, Origin};
 use crate::detect::{self, Direction, PeerVerdict, Reason};
 use crate::series::{Fingerprint, Grid, Labels, Sample, Samples, Series, Step, align};
+use crate::telemetry;
 
 /// Time that is compared, and the fewest points of it.
 const WINDOW_SECS: f64 = 7_200.0;
@@ -36,6 +37,13 @@ const LABEL: (&str, &str) = ("anomaly", "peer_outlier");
 pub(super) struct Apart {
     since: Timestamp,
     alert: Option<Alert>,
+}
+
+impl Apart {
+    /// Whether its alert fires.
+    pub(super) const fn fires(&self) -> bool {
+        self.alert.is_some()
+    }
 }
 
 /// One peer, compared.
@@ -99,7 +107,7 @@ impl App {
         now: Timestamp,
         alerts: &mut usize,
     ) -> Result<Option<(Fingerprint, Apart)>, EngineError> {
-        let fires = before.as_ref().is_some_and(|apart| apart.alert.is_some());
+        let fires = before.as_ref().is_some_and(Apart::fires);
         if !one.is_apart || one.always && !fires {
             if let Some(mut alert) = before.and_then(|apart| apart.alert) {
                 alert.resolve(one.at, one.at);
@@ -119,6 +127,7 @@ impl App {
             alert.starts_at = apart.since;
             alert.enrichment.since = Some(apart.since);
             *alerts += usize::from(known.is_none());
+            telemetry::episodes(&spec.name, usize::from(known.is_none()));
             apart.alert = Some(self.judge_and_record(alert, spec.severity, now).await?);
         }
         Ok(Some((one.fingerprint, apart)))

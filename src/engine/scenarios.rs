@@ -351,6 +351,8 @@ async fn one_of_twelve_replicas_that_is_unlike_the_others_raises_one_alert_that_
     assert_eq!(alert.enrichment.reasons, [detect::Reason::PeerOutlier]);
     let said = alert.enrichment.sentence.as_deref().unwrap();
     assert!(said.contains("is 90, its 11 peers of") && said.contains("behaves unlike its peers"), "{said}");
+    assert_eq!(alerts[0].annotations.get("summary").map(String::as_str), Some(said));
+    assert_eq!(stage.app.followed(1).await.iter().filter(|one| one.firing).count(), 1, "a peer alert fires");
     // it is like the others again
     let alerts = peer_alerts(&stage, &spec, FIRST + 61..=FIRST + 160).await;
     assert_eq!((alerts.len(), alerts[0].state), (1, AlertState::Resolved), "{alerts:#?}");

@@ -20,6 +20,8 @@ const RETRY_SCHEDULED: Duration = Duration::from_secs(300);
 const SPREAD_MS: u64 = 3_000;
 /// How often states are saved and old things cleared.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// The same for the first time after the start.
+const FIRST_HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// Longest wait between rounds of a detector, so that a change of the system's clock is noticed.
 const LONGEST_ROUND_SECS: u64 = 300;
 
@@ -137,8 +139,11 @@ impl App {
     }
 
     async fn housekeeping_loop(&self) {
+        // soon at first: what a fresh service learned from the history outlives a kill
+        let mut wait = FIRST_HOUSEKEEPING;
         while !self.is_stopping() {
-            self.sleep(HOUSEKEEPING_EVERY).await;
+            self.sleep(wait).await;
+            wait = HOUSEKEEPING_EVERY;
             if let Err(error) = self.housekeeping(clock::now()).await {
                 error!(%error, "housekeeping failed");
             }

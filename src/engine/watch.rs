@@ -45,6 +45,13 @@ pub(super) struct Watch {
     pub(super) ledger: Ledger,
 }
 
+impl Watch {
+    /// Whether an alert about `one` fires: of its own past, or of its peers.
+    pub(super) fn fires(&self, one: &Tracked) -> bool {
+        one.firing().is_some() || self.apart.get(&one.labels.fingerprint()).is_some_and(super::peers::Apart::fires)
+    }
+}
+
 /// What the judgements of one round have in common.
 struct Setting {
     spec: DetectorSpec,
@@ -71,7 +78,7 @@ pub struct Round {
     pub failed: usize,
     /// Why the first of them could not.
     pub first_failure: Option<String>,
-    /// Every series is silent: what that looks like.
+    /// Every series is silent, or some never had a number: what that looks like.
     pub silence: Option<String>,
 }
 
@@ -88,6 +95,9 @@ impl App {
     /// [`EngineError`] when source or store fail; a series that cannot be judged is counted.
     pub async fn watch_round(&self, spec: &DetectorSpec, now: Timestamp) -> Result<Round, EngineError> {
         let outcome = Box::pin(self.round(spec, now)).await;
+        if let Err(error) = self.save_budget(spec, now).await {
+            warn!(detector = %spec.name, %error, "what {} watched is not stored; it is kept for the next round", spec.name);
+        }
         let mut watch = self.watch(&spec.name)?.lock().await;
         match &outcome {
             Ok(round) => {
@@ -137,7 +147,10 @@ impl App {
             }
         }
         self.let_go(spec, &present, range.end, now).await?;
-        round.silence = self.note_absences(spec, range.end, now).await?;
+        round.silence = match self.note_absences(spec, range.end, now).await? {
+            Some(silence) => Some(silence),
+            None => self.without_numbers(spec).await?,
+        };
         if whole {
             self.watch(&spec.name)?.lock().await.history_at = Some(now);
         }

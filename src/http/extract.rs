@@ -157,7 +157,7 @@ fn is_json(kind: Option<&str>) -> bool {
 fn refused(rejection: &BytesRejection) -> ApiError {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         ApiError::too_large(
-            "the body is larger than the limit; send fewer points in a request or raise http.max_body".to_owned(),
+            "the body is larger than the limit; send fewer points in a request or raise http.max_body_bytes".to_owned(),
         )
     } else {
         ApiError::bad_request("the body could not be read to its end".to_owned(), None)
@@ -176,12 +176,32 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
                 let message = format!("the body is nested deeper than {MAX_DEPTH} levels, the limit of recursion");
                 ApiError::bad_request(message, path)
             }
-            serde_json::error::Category::Data => ApiError::unprocessable(format!("{at}{inner}"), path),
+            serde_json::error::Category::Data => {
+                ApiError::unprocessable(format!("{at}{}", in_words(&inner.to_string())), path)
+            }
             _ => ApiError::bad_request(format!("the body is not valid JSON: {at}{inner}"), path),
         }
     })?;
     reader.end().map_err(|error| ApiError::bad_request(format!("the body is not valid JSON: {error}"), None))?;
     Ok(value)
+}
+
+/// What the JSON library expected, in words of JSON instead of names of types.
+fn in_words(text: &str) -> String {
+    let Some((before, expected)) = text.rsplit_once("expected ") else { return text.to_owned() };
+    let (what, place) = expected.find(" at line ").map_or((expected, ""), |at| expected.split_at(at));
+    let what = match what.split(' ').next().unwrap_or_default() {
+        "struct" | "map" => "an object",
+        "f64" | "f32" => "a number",
+        "usize" | "u64" | "u32" | "u16" | "u8" | "i64" | "i32" => "a whole number",
+        "bool" | "boolean" => "true or false",
+        _ => match what {
+            "a map" => "an object",
+            "a sequence" => "a list",
+            other => other,
+        },
+    };
+    format!("{before}expected {what}{place}")
 }
 
 /// How deep JSON is nested, whether or not it is well formed.
@@ -215,6 +235,13 @@ mod tests {
     fn the_path_of_a_wrong_type_is_named() {
         let error = parse::<Probe>(br#"{"values":[1,2,"x"]}"#).expect_err("wrong type");
         assert!(error.message().starts_with("values[2]: invalid type: string"), "{}", error.message());
+        assert!(error.message().contains("expected a number"), "{}", error.message());
+        assert_eq!(
+            in_words("invalid length 0, expected struct ScoreRequest with 2 elements at line 1 column 2"),
+            "invalid length 0, expected an object at line 1 column 2"
+        );
+        assert_eq!(in_words("invalid type: map, expected usize"), "invalid type: map, expected a whole number");
+        assert_eq!(in_words("unknown variant `a`, expected `b` or `c`"), "unknown variant `a`, expected `b` or `c`");
     }
 
     #[test]

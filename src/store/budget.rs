@@ -82,6 +82,16 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// The last hour since 1970 that `detector` watched; `None` when it never did.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_exposure(&self, detector: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT MAX(hour) FROM budget_hours WHERE detector = $1";
+        let row = sqlx::query(sql).bind(detector).fetch_one(&self.reader).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Keeps where the boundary of `detector` stands.
     ///
     /// # Errors

@@ -328,6 +328,10 @@ fn the_light_model_scores_series_by_the_users_calendar_and_no_entities() {
     assert_ne!(light, good(dir.path(), &["score", "a.csv"]));
     let there = ["score", "a.csv", "--model", "light", "--time-zone", "Asia/Tokyo", "--holidays", "JP,2024-01-09"];
     assert_ne!(light, good(dir.path(), &there), "days begin elsewhere and a workday is a holiday");
+    for option in [["--time-zone", "Asia/Tokyo"], ["--holidays", "JP"]] {
+        let ran = run(dir.path(), &["score", "a.csv", option[0], option[1]]);
+        assert!(ran.code == 2 && ran.stderr.contains("only the light model follows a calendar"), "{}", ran.stderr);
+    }
     let ran = run(dir.path(), &["score", "wide.csv", "--model", "light"]);
     assert_ne!(ran.code, 0);
     assert!(ran.stderr.contains("use model `full`"), "{}", ran.stderr);
@@ -1200,8 +1204,12 @@ fn budgets_are_reported_from_what_a_service_left() {
     #[expect(clippy::disallowed_methods, reason = "the report is of the last days")]
     let now = Timestamp::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let open = || async { Store::open(dir.path().join("kept"), now).await.expect("a store") };
+    runtime.block_on(async { open().await.close().await });
+    let early = good(dir.path(), &["budget"]);
+    assert_eq!(early.matches("not yet saved").count(), 4, "series and boundary, for both spans: {early}");
     runtime.block_on(async {
-        let store = Store::open(dir.path().join("kept"), now).await.expect("a store");
+        let store = open().await;
         let hours: Vec<Exposure> = (1..=100)
             .map(|hour| Exposure {
                 hour: now.as_second().div_euclid(HOUR) - hour,

@@ -286,7 +286,7 @@ fn bad_input_is_named_with_its_place() {
     for (args, says) in [
         (&["nowhere"][..], "does not exist"),
         (&["labels.json"], "is not a directory"),
-        (&[".", "--series", "zzz*"], "no series fits `zzz*`"),
+        (&[".", "--series", "zzz*"], "no series fits `zzz*`; there are "),
         (&[".", "--detector", "lstm"], "isolation_forest, got `lstm`"),
         (&[".", "--detector", "moving_z,moving_z"], "twice"),
         (&[".", "--slice", "many"], "12000,30000"),

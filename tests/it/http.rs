@@ -345,10 +345,25 @@ async fn the_light_model_takes_a_calendar_and_refuses_entities_and_unknown_zones
     let body = with(json!({"model": "light", "calendar": {"time_zone": "Berlin"}}));
     let wrong = service.post_json("/api/v1/score", &body).await;
     assert!(wrong.failure(422, "unprocessable").contains("Europe/Berlin"));
+    for options in [json!({"calendar": berlin}), json!({"model": "full", "calendar": berlin})] {
+        let message = service.post_json("/api/v1/score", &with(options)).await.failure(422, "unprocessable");
+        assert!(message.starts_with("options.calendar: only the light model"), "{message}");
+    }
     let entity = json!({"series": [{"id": "pair", "start": 1_772_323_200, "step": "1h",
         "metrics": {"cpu": hours(), "memory": hours()}}], "options": {"model": "light"}});
     let refused = service.post_json("/api/v1/score", &entity).await;
     assert!(refused.failure(422, "unprocessable").contains("use model `full`"));
+}
+
+#[tokio::test]
+async fn huge_values_are_answered_as_they_were_sent() {
+    let service = Service::new().await;
+    let mut values = hours();
+    let middle = values.len() / 2;
+    values[middle] = -1e308;
+    let body = json!({"series": [hourly("web", &values)]});
+    let scored = service.post_json("/api/v1/score", &body).await.good();
+    assert_eq!(scored["series"][0]["points"][middle]["value"], json!(-1e308));
 }
 
 #[tokio::test]
@@ -749,7 +764,7 @@ async fn more_than_the_limit_is_refused_at_the_limit() {
     service.post("/api/v1/alerts/enrich", body(2_000)).await.good();
     for path in ["/api/v1/alerts/enrich", "/api/v1/score"] {
         let message = service.post(path, body(2_001)).await.failure(413, "too_large");
-        assert!(message.contains("http.max_body"), "{message}");
+        assert!(message.contains("http.max_body_bytes"), "{message}");
     }
 }
 

@@ -15,7 +15,7 @@ const MOST_POINTS: usize = 2_000;
 pub(super) fn shown(series: &Series, results: &[ModelResult], horizon: usize) -> Option<Shown> {
     let cut = results.iter().find_map(|result| result.newest.as_ref())?.cut;
     let horizon = horizon.min(MOST_POINTS);
-    let history = horizon.saturating_mul(HISTORY_HORIZONS).min(MOST_POINTS).max(24).min(cut);
+    let history = horizon.saturating_mul(HISTORY_HORIZONS).clamp(24, MOST_POINTS).min(cut);
     let (from, to) = (cut - history, (cut + horizon).min(series.len()));
     let fans = results.iter().filter_map(|result| result.newest.as_ref()).map(|origin| {
         let cut_to = |values: &[f64]| values[..values.len().min(to - cut)].to_vec();

@@ -55,8 +55,9 @@ pub(super) fn recall_of_events(curves: &[Vec<CurvePoint>]) -> Markup {
     let frame = CURVES;
     let share = |rate: f64| (rate.max(FEWEST_A_DAY) / FEWEST_A_DAY).ln() / (MOST_A_DAY / FEWEST_A_DAY).ln();
     let path = |curve: &Vec<CurvePoint>| {
-        let drawn = curve.iter().filter(|point| point.false_alerts_per_day <= MOST_A_DAY);
-        line(drawn.map(|point| Some((frame.x(share(point.false_alerts_per_day)), frame.y(point.recall)))))
+        let points = frontier(curve);
+        let drawn = points.iter().filter(|(rate, _)| *rate <= MOST_A_DAY);
+        line(drawn.map(|(rate, recall)| Some((frame.x(share(*rate)), frame.y(*recall)))))
     };
     let rates = [(0.001, "0.001"), (0.01, "0.01"), (0.1, "0.1"), (1.0, "1")];
     let across = rates.map(|(rate, text)| (share(rate), text.to_owned()));
@@ -74,6 +75,19 @@ pub(super) fn recall_of_events(curves: &[Vec<CurvePoint>]) -> Markup {
             }
         }
     }
+}
+
+/// The most that is found with no more than so many false alarms a day: episodes that a lower threshold joins are fewer,
+/// so that the points themselves go back and forth.
+fn frontier(curve: &[CurvePoint]) -> Vec<(f64, f64)> {
+    let mut points: Vec<(f64, f64)> = curve.iter().map(|point| (point.false_alerts_per_day, point.recall)).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut most = 0.0_f64;
+    for point in &mut points {
+        most = most.max(point.1);
+        point.1 = most;
+    }
+    points
 }
 
 /// A stretch of a series: value, band and labels above, the score with its boundary below.
@@ -189,5 +203,12 @@ mod tests {
             assert!(drawn.contains("<svg") && drawn.contains("class=\"event\""));
             assert!(!drawn.contains("NaN") && !drawn.contains("\"inf") && !drawn.contains(" inf"), "{drawn}");
         }
+    }
+
+    #[test]
+    fn more_false_alarms_never_find_less() {
+        let point = |false_alerts_per_day, recall| CurvePoint { threshold: 1.0, false_alerts_per_day, recall };
+        let curve = [point(0.0, 0.1), point(0.4, 0.5), point(0.2, 0.6), point(0.2, 0.3)];
+        assert_eq!(frontier(&curve), [(0.0, 0.1), (0.2, 0.3), (0.2, 0.6), (0.4, 0.6)]);
     }
 }

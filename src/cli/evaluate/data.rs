@@ -13,6 +13,8 @@ use crate::source::file::{self, FileInput, SampleGroup};
 /// Where series lie beside `labels.json`.
 const FOLDER: &str = "series";
 const EXTENSIONS: [&str; 6] = [".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet", ".parquet.gz"];
+/// Series that a refusal names.
+const MOST_NAMED: usize = 5;
 /// The part that is learned from where nothing is said about it.
 const TRAIN_SHARE: f64 = 0.5;
 
@@ -66,10 +68,30 @@ pub(super) fn tasks(directory: &Path, only: Option<&Glob>) -> anyhow::Result<Fou
     let found = if labels.exists() { named(directory, &labels, only)? } else { plain(directory, only)? };
     match (found.tasks.is_empty(), only) {
         (true, Some(only)) => {
-            Err(BadInput(format!("{}: no series fits `{}`", directory.display(), only.as_str())).into())
+            let names = if labels.exists() { labels_file::read(&labels)?.into_keys().collect() } else { Vec::new() };
+            Err(none_fits(directory, only, names).into())
         }
         _ => Ok(found),
     }
+}
+
+/// The refusal of a pattern that fits none of the series, some of which it names.
+pub(super) fn none_fits(directory: &Path, only: &Glob, mut names: Vec<String>) -> BadInput {
+    names.sort_unstable();
+    names.dedup();
+    let shown: Vec<String> = names.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+    let there = match names.len() {
+        0 => "there are none".to_owned(),
+        count if count > shown.len() => format!("there are {count}, such as {}", shown.join(", ")),
+        _ => format!("there are {}", shown.join(", ")),
+    };
+    BadInput(format!("{}: no series fits `{}`; {there}", directory.display(), only.as_str()))
+}
+
+/// The names of the series in one file.
+pub(super) fn names(task: &Task) -> Vec<String> {
+    let input = file::read_labelled(&task.path, &file::Settings::default());
+    input.map_or_else(|_| Vec::new(), |(input, _)| input.groups.into_iter().map(|group| group.name).collect())
 }
 
 /// The series that `labels.json` names.

@@ -102,6 +102,10 @@ fn evaluate(args: &EvaluateArgs, detectors: &[DetectorChoice]) -> anyhow::Result
     let outcomes: Vec<anyhow::Result<Vec<Judged>>> = found.tasks.par_iter().with_max_len(1).map(one).collect();
     progress.finish();
     let mut series = settled(outcomes)?;
+    if let Some(only) = args.series.as_ref().filter(|_| series.is_empty()) {
+        let names = found.tasks.iter().take(MOST_SAID).flat_map(data::names).collect();
+        return Err(data::none_fits(&args.directory, only, names).into());
+    }
     series.sort_by(|a, b| a.id.cmp(&b.id));
     if let Some(pair) = series.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(BadInput(format!("there are two series called `{}`; names must differ", pair[0].id)).into());

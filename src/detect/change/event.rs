@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::super::types::Reason;
 use crate::series::Unit;
 
+/// Sizes beyond this are not told apart: there is hardly any noise to measure them by.
+const MOST_SIGMAS: f64 = 100.0;
+
 /// What changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,8 +83,11 @@ impl Change {
         match self.kind {
             ChangeKind::LevelShift => {
                 let verb = if rose { "rose" } else { "fell" };
-                let sigmas = self.size_sigmas.abs();
-                format!("the level {verb} from {before} to {after} at {at} UTC, by {sigmas:.1} standard deviations")
+                let by = match self.size_sigmas.abs() {
+                    sigmas if sigmas > MOST_SIGMAS => format!("more than {MOST_SIGMAS:.0}"),
+                    sigmas => format!("{sigmas:.1}"),
+                };
+                format!("the level {verb} from {before} to {after} at {at} UTC, by {by} standard deviations")
             }
             ChangeKind::Variance => {
                 let verb = if rose { "noisier" } else { "calmer" };

@@ -53,7 +53,7 @@ impl App {
             let watch = watch.lock().await;
             let tracked = watch.tracked.get(&fingerprint).ok_or_else(missing)?;
             let changes: Vec<Change> = tracked.changes.iter().rev().copied().collect();
-            (summary_of(detector, tracked, points), tracked.confidence(), changes)
+            (summary_of(detector, tracked, points, watch.fires(tracked)), tracked.confidence(), changes)
         };
         let identity = alert_identity(detector, &spec.labels, &summary.labels);
         let filter = AlertFilter { fingerprint: Some(identity), limit: MOST_EPISODES, ..AlertFilter::default() };
@@ -100,7 +100,7 @@ pub(super) fn metric_series(metric: &Samples, step: Step) -> Option<Series> {
     grid.into_series().ok()
 }
 
-fn summary_of(detector: &str, tracked: &Tracked, points: usize) -> SeriesSummary {
+fn summary_of(detector: &str, tracked: &Tracked, points: usize, firing: bool) -> SeriesSummary {
     SeriesSummary {
         detector: detector.to_owned(),
         name: tracked.name.clone(),
@@ -108,6 +108,6 @@ fn summary_of(detector: &str, tracked: &Tracked, points: usize) -> SeriesSummary
         unit: tracked.unit,
         metrics: tracked.metrics.clone(),
         recent: tracked.recent.iter().skip(tracked.recent.len().saturating_sub(points)).copied().collect(),
-        firing: tracked.firing().is_some(),
+        firing,
     }
 }

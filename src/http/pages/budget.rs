@@ -103,9 +103,10 @@ fn line(name: &str, own: Option<&DetectorBudget>, span: &str, view: &BudgetView)
 }
 
 fn scope(own: &DetectorBudget) -> String {
+    let series = own.series.unwrap_or(0);
     match own.scope {
-        BudgetScope::Series => format!("for each of {} series", own.series),
-        BudgetScope::Detector => format!("for all {} series", own.series),
+        BudgetScope::Series => format!("for each of {series} series"),
+        BudgetScope::Detector => format!("for all {series} series"),
     }
 }
 

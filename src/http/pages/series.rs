@@ -104,6 +104,7 @@ fn row(one: &SeriesSummary) -> Markup {
                 @if one.firing { span class="badge firing" { "firing" } }
                 @else if last.is_some_and(|point| point.is_anomaly) { span class="badge warning" { "anomalous" } }
                 @else if let Some(why) = last.and_then(|point| point.suppressed) { span.muted { (why.reason().sentence()) } }
+                @else if last.is_none() { span.muted { "no numbers yet" } }
                 @else { "ordinary" }
             }
         }

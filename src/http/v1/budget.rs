@@ -123,7 +123,7 @@ impl From<&DetectorBudget> for DetectorOut {
             name: one.name.clone(),
             budget: one.budget.to_string(),
             scope: one.scope,
-            series: one.series,
+            series: one.series.unwrap_or(0),
             p_star: one.p_star,
             tuning: one.tuning,
             spans: Spans::of(&one.views()),

@@ -17,10 +17,10 @@ use super::answer::{self, SeriesError};
 use super::brought::{SeriesIn, SeriesList};
 use crate::detect::{PointScore, Suppression};
 use crate::engine::requests::{
-    DeviationSettings, FalseAlarmBudget, GateSettings, Judged, Model, RangeSettings, ScoreOptions, Season, Watch,
-    WindowSettings,
+    Brought, DeviationSettings, FalseAlarmBudget, GateSettings, Judged, Model, RangeSettings, ScoreOptions, Season,
+    Watch, WindowSettings,
 };
-use crate::series::{Calendar, Unit, WeeklyHours};
+use crate::series::{Calendar, MAX_MAGNITUDE, MetricKind, Sample, Unit, WeeklyHours};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(score))
@@ -178,8 +178,14 @@ pub(super) struct ScoredPoint {
     responses((status = 200, description = "Scores, in the order of the request.", body = ScoreResponse), BodyFailures))]
 async fn score(State(state): State<AppState>, Body(request): Body<ScoreRequest>) -> Result<Response, ApiError> {
     let ScoreRequest { series, options } = request;
+    if options.calendar.is_some() && options.model != Some(Model::Light) {
+        let message =
+            "options.calendar: only the light model follows a calendar; add `\"model\": \"light\"` or leave it out";
+        return Err(ApiError::unprocessable(message.to_owned(), Some("options.calendar".to_owned())));
+    }
     let brought = series.without_limits()?.into_brought()?;
     let ids = brought.iter().map(|one| one.name.clone()).collect();
+    let huge: BTreeMap<String, Vec<Sample>> = brought.iter().filter_map(huge_of).collect();
     let gates = GateSettings {
         min_deviation: options.min_deviation,
         data_range: options.data_range,
@@ -196,8 +202,23 @@ async fn score(State(state): State<AppState>, Body(request): Body<ScoreRequest>)
     };
     let results = state.app.score_brought(brought, score).await?;
     let (last, explain) = (options.last.unwrap_or(usize::MAX), options.explain.unwrap_or(true));
-    let series = answer::each(ids, results, |id, judged| scored(id, &judged, last, explain), failed)?;
+    let good = |id: String, judged: Judged| {
+        let sent = huge.get(&id).map_or(&[][..], Vec::as_slice);
+        let step_ms = judged.step.millis();
+        let mut scored = scored(id, &judged, last, explain);
+        scored.points.iter_mut().for_each(|point| point.as_sent(sent, step_ms));
+        scored
+    };
+    let series = answer::each(ids, results, good, failed)?;
     answer::large(ScoreResponse { series }).await
+}
+
+/// The values of a single series that are too large to reckon with, which are judged as smaller ones; most have none.
+fn huge_of(one: &Brought) -> Option<(String, Vec<Sample>)> {
+    let [only] = one.metrics.as_slice() else { return None };
+    let is_huge = |sample: &&Sample| sample.value.is_finite() && sample.value.abs() > MAX_MAGNITUDE;
+    let huge: Vec<Sample> = only.points.iter().filter(is_huge).copied().collect();
+    (only.kind == MetricKind::Gauge && !huge.is_empty()).then(|| (one.name.clone(), huge))
 }
 
 fn scored(id: String, judged: &Judged, last: usize, explain: bool) -> ScoredSeries {
@@ -232,6 +253,16 @@ fn failed(id: String, error: SeriesError) -> ScoredSeries {
 }
 
 impl ScoredPoint {
+    /// A value that was cut to be judged is answered as it was sent.
+    fn as_sent(&mut self, huge: &[Sample], step_ms: i64) {
+        let Some(value) = self.value.filter(|value| value.abs() >= MAX_MAGNITUDE) else { return };
+        let away = |sample: &&Sample| (sample.time_ms - self.t.as_millisecond()).abs();
+        let same_sign = huge.iter().filter(|sample| sample.value.is_sign_negative() == value.is_sign_negative());
+        if let Some(sent) = same_sign.min_by_key(away).filter(|sample| away(sample) < step_ms) {
+            self.value = Some(sent.value);
+        }
+    }
+
     /// A judgement of the series `name` as it is written.
     pub(super) fn new(point: &PointScore, name: &str, unit: Unit, explain: bool) -> Self {
         let shares = || point.attribution.iter().map(|part| (part.feature.clone(), part.share)).collect();

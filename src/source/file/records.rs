@@ -149,7 +149,7 @@ fn from_csv(path: &Path, bytes: &[u8], wanted: Option<&[String]>, settings: &Set
     csv::check_records(path, &at, names.len())?;
     let compact = csv::without_blank(body, separator);
     if compact.is_empty() {
-        return Err(bad(path, "there is a header but no rows"));
+        return Err(bad(path, "there is a header but no row with a value"));
     }
     let mut ascending = places.clone();
     ascending.sort_unstable();
