@@ -16,6 +16,7 @@ mod clean;
 mod holt_winters;
 mod intervals;
 mod linear;
+mod mstl;
 mod mstl_ets;
 mod naive;
 mod nelder_mead;
