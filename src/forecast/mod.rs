@@ -13,6 +13,7 @@ mod ar;
 mod backtest;
 mod choice;
 mod clean;
+mod ets;
 mod holt_winters;
 mod intervals;
 mod linear;
