@@ -1,7 +1,7 @@
 //! ETS without season: exponential smoothing of a level, and of a slope that may be damped.
 //!
-//! Input: a series without seasons. Output: the most likely model of each form, the form of the lowest AICc, forecasts.
-//! Never: seasons; randomness; more than one pass over the values for a whole batch of parameters.
+//! Input: a series without seasons. Output: the most likely model of each form with its AICc, and forecasts.
+//! Never: follows a season; draws random numbers; chooses between the forms.
 //!
 //! Errors are additive, or relative to the forecast where all values are positive ("ZZN" of R's `ets`, statsforecast and
 //! `augurs`, with their bounds). Those search with a simplex, one set of parameters after the other; here eight sets are
@@ -85,18 +85,18 @@ pub(super) struct Ets {
 }
 
 impl Ets {
-    /// The form with the lowest AICc, among those of additive errors or all six.
+    /// The most likely model of each form: of additive errors, and of relative ones too if asked and all values are positive.
     ///
-    /// `None` with fewer values than a form has parameters and four, for a constant series, and for values that are not
-    /// finite. O(n), about 50 passes.
-    pub(super) fn best(values: &[f64], relative: bool) -> Option<Self> {
+    /// Forms with fewer values than their parameters and four are left out; there is none for a constant series and for
+    /// values that are not finite. O(n), about 40 passes over the values in all.
+    pub(super) fn forms(values: &[f64], relative: bool) -> Vec<Self> {
         let errors = if relative { &[Error::Additive, Error::Relative][..] } else { &[Error::Additive] };
         let trends = [Trend::None, Trend::Straight, Trend::Damped];
         let forms = errors.iter().flat_map(|error| trends.map(|trend| (*error, trend)));
-        forms.filter_map(|(error, trend)| Self::fit(values, error, trend)).min_by(|a, b| a.aicc.total_cmp(&b.aicc))
+        forms.filter_map(|(error, trend)| Self::fit(values, error, trend)).collect()
     }
 
-    /// The most likely model of one form; `None` as [`Ets::best`], and for relative errors unless all values are positive.
+    /// The most likely model of one form; `None` where [`Ets::forms`] leaves it out.
     pub(super) fn fit(values: &[f64], error: Error, trend: Trend) -> Option<Self> {
         if error == Error::Relative && !values.iter().all(|value| *value > 0.0) {
             return None;

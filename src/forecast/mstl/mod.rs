@@ -1,9 +1,9 @@
 //! MSTL: a series as the sum of several seasons, a trend and a remainder.
 //!
 //! Input: values at even steps and the seasons to take out. Output: each season and what is left without them.
-//! Never: changes with the values: it is a fixed linear filter, made once for a length and its seasons ([`Mstl::new`]) and
-//! applied to any number of series of that length.
+//! Never: looks for seasons; weighs values by their residuals, so that all of it stays linear.
 //!
+//! It is a filter, made once for a length and its seasons ([`Mstl::new`]) and applied to any number of series of that length.
 //! The seasons are taken out by STL (Cleveland et al. 1990), the shortest first, each from the series without the others,
 //! twice over (Bandara, Hyndman and Bergmeir 2021). Windows, degrees and skipped positions are those of `stlrs`, the engine
 //! of `augurs`, and of statsforecast's MSTL (seasonal smoothers of 11, 15, 19, … cycles and degree 0, trend and low-pass
@@ -35,8 +35,8 @@ pub(super) struct Mstl {
 pub(super) struct Parts {
     /// The series without its seasons: trend and remainder.
     pub(super) level: Vec<f64>,
-    /// Each season, ascending by length, as long as the series.
-    pub(super) seasons: Vec<Vec<f64>>,
+    /// Length of each season in steps, ascending, and its values, as many as the series has.
+    pub(super) seasons: Vec<(usize, Vec<f64>)>,
 }
 
 impl Mstl {
@@ -83,10 +83,11 @@ impl NullaryFnOnce for Decomposition<'_> {
     fn call(self) -> Parts {
         let Decomposition { filter, values } = self;
         let mut level = values.to_vec();
-        let mut seasons = vec![vec![0.0; values.len()]; filter.seasons.len()];
+        let mut seasons: Vec<(usize, Vec<f64>)> =
+            filter.seasons.iter().map(|(period, _)| (*period, vec![0.0; values.len()])).collect();
         let mut work = Workspace::default();
         for round in 0..if filter.seasons.len() == 1 { 1 } else { ROUNDS } {
-            for ((_, stl), season) in filter.seasons.iter().zip(&mut seasons) {
+            for ((_, stl), (_, season)) in filter.seasons.iter().zip(&mut seasons) {
                 if round > 0 {
                     level.iter_mut().zip(season.iter()).for_each(|(rest, part)| *rest += part);
                 }
