@@ -4,6 +4,7 @@ use augurs::Fit;
 use augurs::ets::AutoETS;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
+use serde_json::Value;
 
 use super::*;
 
@@ -55,6 +56,39 @@ fn at_least_as_likely_as_augurs() {
         let ours = best(&values, true).expect("fits");
         let (want, got) = (reference.model().aicc(), ours.aicc);
         assert!(got < want + 1e-3, "series {index}: AICc {got} is above {want} of augurs, {ours:?}");
+    }
+}
+
+/// Each form, and the best of all, may be at most this much less likely than the reference: what a search is allowed to
+/// leave, in log likelihood. Being more likely is no fault.
+const LEFT: f64 = 1e-3;
+
+#[test]
+fn at_least_as_likely_as_statsforecast() {
+    let text = include_str!("../../../data/reference/forecast/mstl_ets.json");
+    let reference: Value = serde_json::from_str(text).expect("valid JSON");
+    for case in reference["ets"].as_array().expect("cases") {
+        let numbers = case["values"].as_array().expect("an array").iter();
+        let values: Vec<f64> = numbers.map(|number| number.as_f64().expect("a number")).collect();
+        for form in case["forms"].as_array().expect("forms") {
+            let error = if form["error"] == "A" { Error::Additive } else { Error::Relative };
+            let trend = match (form["trend"].as_str(), form["damped"].as_bool()) {
+                (Some("N"), _) => Trend::None,
+                (_, Some(true)) => Trend::Damped,
+                _ => Trend::Straight,
+            };
+            let ours = Ets::fit(&values, error, trend).expect("fits");
+            let want = form["log_likelihood"].as_f64().expect("a number");
+            let name = format!("{} {error:?} {trend:?}", case["name"]);
+            assert!(ours.log_likelihood > want - LEFT, "{name}: {} is below {want}", ours.log_likelihood);
+            // without trend there is one optimum, and both find it
+            if trend == Trend::None {
+                assert!(ours.log_likelihood < want + 0.01, "{name}: {} is not {want}", ours.log_likelihood);
+                // statsforecast counts the variance as a parameter in AIC too: 2 more for every form
+                let aicc = form["aicc"].as_f64().expect("a number") - 2.0;
+                assert!((ours.aicc - aicc).abs() < 0.05, "{name}: AICc {} is not {aicc}", ours.aicc);
+            }
+        }
     }
 }
 

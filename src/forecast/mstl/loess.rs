@@ -62,7 +62,7 @@ impl Loess {
         let mut inside: Option<Range<usize>> = None;
         let jump = window.jump.min(points - 1);
         let last = points - 1;
-        let positions = (0..points).step_by(jump).chain((last % jump != 0).then_some(last));
+        let positions = (0..points).step_by(jump).chain((!last.is_multiple_of(jump)).then_some(last));
         for at in positions {
             let (from, to) = if window.length >= points {
                 (0, points)

@@ -84,7 +84,7 @@ impl Stl {
     }
 
     /// The trend of what is left without the season.
-    #[inline(always)]
+    #[cfg(test)]
     pub(super) fn trend(&self, level: &[f64], trend: &mut [f64]) {
         self.trend.apply(level, trend);
     }

@@ -3,6 +3,7 @@
 use augurs::mstl::stlrs::{MstlParams, StlParams};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
+use serde_json::Value;
 
 use super::*;
 
@@ -64,6 +65,30 @@ fn several_seasons_agree_with_stlrs() {
     // so long that the slope of the shorter windows is given up at the edges, as Cleveland et al. do
     agrees_with_stlrs(8_640, &[288, 2_016]);
     agrees_with_stlrs(8_064, &[12, 24]);
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().expect("an array").iter().map(|number| number.as_f64().expect("a number")).collect()
+}
+
+/// The reference's script says what is in it.
+#[test]
+fn seasons_agree_with_statsmodels_and_statsforecast() {
+    let text = include_str!("../../../data/reference/forecast/mstl_ets.json");
+    let reference: Value = serde_json::from_str(text).expect("valid JSON");
+    for case in reference["mstl"].as_array().expect("cases") {
+        let values = numbers(&case["values"]);
+        let seasons: Vec<usize> = numbers(&case["seasons"]).iter().map(|season| *season as usize).collect();
+        let parts = Mstl::new(values.len(), &seasons).and_then(|filter| filter.decompose(&values)).expect("fits");
+        for (index, (period, season)) in parts.seasons.iter().enumerate() {
+            let every_third: Vec<f64> = season.iter().copied().step_by(3).collect();
+            // the same algorithm; and one that smooths every position instead of interpolating
+            for (name, tolerance) in [("skipping", 1e-10), ("full", 0.02)] {
+                let away = away(&every_third, &numbers(&case[name][index]));
+                assert!(away < tolerance, "{} {name} {period}: {away} of the season's range away", case["name"]);
+            }
+        }
+    }
 }
 
 #[test]
