@@ -12,7 +12,7 @@ use super::moments::{Moments, moments};
 /// Most rounds of a search. Most end after a dozen.
 const ROUNDS: usize = 40;
 /// A search has ended when the next step promises less than this of -2 log likelihood.
-const TOLERANCE: f64 = 1e-5;
+const TOLERANCE: f64 = 1e-6;
 /// A search far behind the best (in -2 log likelihood) after some rounds is given up.
 const BEHIND: f64 = 60.0;
 const PATIENCE: usize = 6;

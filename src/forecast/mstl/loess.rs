@@ -55,6 +55,7 @@ pub(super) struct Beyond {
 
 impl Loess {
     /// The filter for `points` values, at least 2. O(window²) for the edges, O(window) for the rest.
+    #[inline(always)]
     pub(super) fn new(points: usize, window: Window) -> Self {
         let points = points.max(2);
         let mut filter = Self { points, weights: Vec::new(), fits: Vec::new() };
@@ -84,6 +85,7 @@ impl Loess {
     }
 
     /// [`Loess::new`] that also smooths one position before the first value and one after the last.
+    #[inline(always)]
     pub(super) fn beyond(points: usize, window: Window) -> Beyond {
         let mut inner = Self::new(points, window);
         let points = inner.points;
@@ -95,40 +97,47 @@ impl Loess {
         Beyond { before, after: Fit { at: points, from, weights }, inner }
     }
 
-    /// Appends the weights of the values `window` for the smoothed value at `at`; counted from 0, as everything here.
+    /// Appends the weights of the `values` for the smoothed value at `at`; counted from 0, as everything here.
+    #[inline(always)]
     fn add_weights(&mut self, at: f64, values: Range<usize>, window: Window) -> Range<usize> {
         let start = self.weights.len();
-        let (first, last) = (values.start as f64, (values.end - 1) as f64);
-        let mut reach = (at - first).max(last - at);
+        let (first, last) = (values.start as f64 - at, (values.end - 1) as f64 - at);
+        let mut reach = last.max(-first);
         if window.length > self.points {
             reach += ((window.length - self.points) / 2) as f64;
         }
-        let (flat, end) = (0.001 * reach, 0.999 * reach);
-        self.weights.extend(values.clone().map(|index| {
-            let distance = (index as f64 - at).abs();
-            if distance > end {
-                0.0
-            } else if distance <= flat {
-                1.0
-            } else {
-                (1.0 - (distance / reach).powi(3)).powi(3)
+        let count = values.len();
+        // whole blocks; what is too much is dropped below
+        self.weights.resize(start + count.next_multiple_of(LANES), 0.0);
+        let (weights, _) = self.weights[start..].as_chunks_mut::<LANES>();
+        let mut sums = [[0.0; LANES]; 3];
+        let mut from = first;
+        for block in weights.iter_mut() {
+            for lane in 0..LANES {
+                let offset = from + lane as f64;
+                let weight = if offset > last { 0.0 } else { tricube(offset, reach) };
+                block[lane] = weight;
+                sums[0][lane] += weight;
+                sums[1][lane] += weight * offset;
+                sums[2][lane] += weight * offset * offset;
             }
-        }));
-        let weights = &mut self.weights[start..];
-        let total: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= total);
-        if window.degree > 0 {
-            let centre: f64 = weights.iter().zip(values.clone()).map(|(weight, index)| weight * index as f64).sum();
-            let spread: f64 =
-                weights.iter().zip(values.clone()).map(|(w, index)| w * (index as f64 - centre).powi(2)).sum();
-            if spread.sqrt() > 0.001 * (self.points - 1) as f64 {
-                let slope = (at - centre) / spread;
-                for (weight, index) in weights.iter_mut().zip(values) {
-                    *weight *= slope * (index as f64 - centre) + 1.0;
-                }
-            }
+            from += LANES as f64;
         }
-        start..self.weights.len()
+        let [total, first_moment, second_moment] = sums.map(|lanes| lanes.iter().sum::<f64>());
+        let centre = first_moment / total;
+        let spread = second_moment / total - centre * centre;
+        // where the values lie too close together for a slope, there is none
+        let sloped = window.degree > 0 && spread.max(0.0).sqrt() > 0.001 * (self.points - 1) as f64;
+        let slope = if sloped { -centre / spread } else { 0.0 };
+        let mut from = first - centre;
+        for block in weights {
+            for (lane, weight) in block.iter_mut().enumerate() {
+                *weight *= (1.0 + slope * (from + lane as f64)) / total;
+            }
+            from += LANES as f64;
+        }
+        self.weights.truncate(start + count);
+        start..start + count
     }
 
     /// Smooths `values` into `smoothed`, both as long as the filter was made for.
@@ -210,6 +219,17 @@ impl Beyond {
                 weights.iter().enumerate().map(|(index, weight)| weight * table[index * width + done + column]).sum();
         }
     }
+}
+
+/// Weight of a value `offset` steps away when the window reaches `reach` steps.
+#[inline(always)]
+fn tricube(offset: f64, reach: f64) -> f64 {
+    let distance = offset.abs();
+    let share = distance / reach;
+    let rest = 1.0 - share * share * share;
+    let weight = rest * rest * rest;
+    let near = if distance <= 0.001 * reach { 1.0 } else { weight };
+    if distance > 0.999 * reach { 0.0 } else { near }
 }
 
 /// Sum of products, in lanes: the same on every processor.

@@ -48,9 +48,7 @@ impl Mstl {
         }
         let mut sorted = seasons.to_vec();
         sorted.sort_unstable();
-        let filters =
-            sorted.iter().zip(0..).map(|(season, index)| (*season, Stl::new(points, *season, 11 + 4 * index)));
-        Some(Self { points, seasons: filters.collect() })
+        Some(Arch::new().dispatch(Design { points, seasons: &sorted }))
     }
 
     /// Takes the seasons out of `values`; `None` unless there are as many as the filter was made for.
@@ -68,6 +66,26 @@ impl Mstl {
             longest.trend(&parts.level, &mut trend);
         }
         trend
+    }
+}
+
+struct Design<'a> {
+    points: usize,
+    seasons: &'a [usize],
+}
+
+impl NullaryFnOnce for Design<'_> {
+    type Output = Mstl;
+
+    #[inline(always)]
+    fn call(self) -> Mstl {
+        let Design { points, seasons } = self;
+        // a loop, because a closure would not be compiled for the processor's vectors
+        let mut filters = Vec::with_capacity(seasons.len());
+        for (index, season) in seasons.iter().enumerate() {
+            filters.push((*season, Stl::new(points, *season, 11 + 4 * index)));
+        }
+        Mstl { points, seasons: filters }
     }
 }
 

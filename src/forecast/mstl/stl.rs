@@ -33,6 +33,7 @@ impl Stl {
     /// The filter for `points` values with a season of `period` steps, 2 to half of `points`.
     ///
     /// `cycles` is the window of the seasonal smoother in cycles, odd; the other windows follow from it as in the paper.
+    #[inline(always)]
     pub(super) fn new(points: usize, period: usize, cycles: usize) -> Self {
         let seasonal = Window::new(cycles, 0);
         // single precision and rounded up, as in `stlrs`, so that the windows agree to the step
