@@ -48,28 +48,13 @@ pub(super) fn moments<const P: usize, const RELATIVE: bool>(values: &[f64], at: 
         growth: [Lanes::ZERO; P],
         least: Lanes([f64::INFINITY; LANES]),
     };
-    let alpha = at[ALPHA];
-    let keep = Lanes::ONE - alpha;
-    let (mut level, mut level_by) = (at[LEVEL], [Lanes::ZERO; P]);
-    level_by[LEVEL] = Lanes::ONE;
-    let (mut slope, mut slope_by) = (Lanes::ZERO, [Lanes::ZERO; P]);
-    if P > SLOPE {
-        slope = at[SLOPE];
-        slope_by[SLOPE] = Lanes::ONE;
-    }
+    let mut state = State::before(at);
     for chunk in values.chunks(PRODUCT) {
         let mut product = Lanes::ONE;
         for value in chunk {
             let value = Lanes([*value; LANES]);
-            let (mut rise, mut rise_by) = (slope, slope_by);
-            if P > PHI {
-                rise = at[PHI] * slope;
-                for by in &mut rise_by {
-                    *by = at[PHI] * *by;
-                }
-                rise_by[PHI] += slope;
-            }
-            let (mut forecast, mut forecast_by) = (level, level_by);
+            let (rise, rise_by) = state.rise(at);
+            let (mut forecast, mut forecast_by) = (state.level, state.level_by);
             if P > SLOPE {
                 forecast += rise;
                 for (by, rise) in forecast_by.iter_mut().zip(rise_by) {
@@ -87,25 +72,76 @@ pub(super) fn moments<const P: usize, const RELATIVE: bool>(values: &[f64], at: 
             } else {
                 sums.add(error, forecast_by);
             }
-            level = forecast + alpha * error;
-            for (level, forecast) in level_by.iter_mut().zip(forecast_by) {
-                *level = keep * forecast;
-            }
-            level_by[ALPHA] += error;
-            if P > SLOPE {
-                let beta = at[BETA];
-                slope = rise + beta * error;
-                for ((slope, rise), forecast) in slope_by.iter_mut().zip(rise_by).zip(forecast_by) {
-                    *slope = rise - beta * forecast;
-                }
-                slope_by[BETA] += error;
-            }
+            state.learn(at, (forecast, &forecast_by), (rise, &rise_by), error);
         }
         if RELATIVE {
             sums.logs += product.ln();
         }
     }
     sums
+}
+
+/// Level and slope, and how they change with each parameter.
+struct State<const P: usize> {
+    level: Lanes,
+    level_by: [Lanes; P],
+    slope: Lanes,
+    slope_by: [Lanes; P],
+}
+
+impl<const P: usize> State<P> {
+    /// Before the first value.
+    #[inline(always)]
+    fn before(at: &[Lanes; P]) -> Self {
+        let (mut level_by, mut slope_by) = ([Lanes::ZERO; P], [Lanes::ZERO; P]);
+        level_by[LEVEL] = Lanes::ONE;
+        let mut slope = Lanes::ZERO;
+        if P > SLOPE {
+            slope = at[SLOPE];
+            slope_by[SLOPE] = Lanes::ONE;
+        }
+        Self { level: at[LEVEL], level_by, slope, slope_by }
+    }
+
+    /// By how much the next level is expected to rise.
+    #[inline(always)]
+    fn rise(&self, at: &[Lanes; P]) -> (Lanes, [Lanes; P]) {
+        let (mut rise, mut rise_by) = (self.slope, self.slope_by);
+        if P > PHI {
+            rise = at[PHI] * rise;
+            for by in &mut rise_by {
+                *by = at[PHI] * *by;
+            }
+            rise_by[PHI] += self.slope;
+        }
+        (rise, rise_by)
+    }
+
+    /// The state after an error of the forecast.
+    #[inline(always)]
+    fn learn(
+        &mut self,
+        at: &[Lanes; P],
+        (forecast, forecast_by): (Lanes, &[Lanes; P]),
+        (rise, rise_by): (Lanes, &[Lanes; P]),
+        error: Lanes,
+    ) {
+        let alpha = at[ALPHA];
+        let keep = Lanes::ONE - alpha;
+        self.level = forecast + alpha * error;
+        for (level, forecast) in self.level_by.iter_mut().zip(forecast_by) {
+            *level = keep * *forecast;
+        }
+        self.level_by[ALPHA] += error;
+        if P > SLOPE {
+            let beta = at[BETA];
+            self.slope = rise + beta * error;
+            for ((slope, rise), forecast) in self.slope_by.iter_mut().zip(rise_by).zip(forecast_by) {
+                *slope = *rise - beta * *forecast;
+            }
+            self.slope_by[BETA] += error;
+        }
+    }
 }
 
 impl<const P: usize> Moments<P> {
