@@ -267,7 +267,8 @@ struct AddRows<'a> {
 impl NullaryFnOnce for AddRows<'_> {
     type Output = ();
 
-    /// Four rows at a time, so that each sum is read and written once for them.
+    /// Four rows at a time, so that each sum is read and written once for them; they are added one after the other, so that
+    /// it does not matter where the fours begin.
     #[inline(always)]
     fn call(self) {
         let Self { sums: Sums { width, sums }, rows, weights } = self;
@@ -282,7 +283,7 @@ impl NullaryFnOnce for AddRows<'_> {
                     let scaled = [first * one[index], second * two[index], third * three[index], fourth * four[index]];
                     let cells = &mut sums[index * width..=index * width + index];
                     for ((((cell, one), two), three), four) in cells.iter_mut().zip(one).zip(two).zip(three).zip(four) {
-                        *cell += scaled[0] * one + scaled[1] * two + (scaled[2] * three + scaled[3] * four);
+                        *cell = *cell + scaled[0] * one + scaled[1] * two + scaled[2] * three + scaled[3] * four;
                     }
                 }
                 continue;

@@ -18,7 +18,7 @@ pub(super) const MIN_POINTS: usize = 16;
 /// ETS looks at this many points at the end: four weeks of hours.
 const ETS_POINTS: usize = 672;
 /// Points decomposed in all origins together, and fewest origins.
-const DECOMPOSED_POINTS: usize = 50_000;
+const DECOMPOSED_POINTS: usize = 60_000;
 const MIN_ORIGINS: usize = 3;
 /// A level that varies less than this, in the units of the problem, is flat.
 const FLAT: f64 = 1e-9;
