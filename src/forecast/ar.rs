@@ -5,6 +5,8 @@
 //! information criterion; residuals beyond three robust deviations are weighted down and the fit is repeated once. Sums
 //! of products are accumulated over the rows in one pass, so that each rolling origin costs one small linear system.
 
+use pulp::{Arch, NullaryFnOnce};
+
 use super::linear::Cholesky;
 use super::pool::{Problem, Runs};
 use super::stats::{deviation, differences, is_positive, mean, robust_deviation};
@@ -15,6 +17,8 @@ const PENALTIES: [f64; 8] = [1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0];
 const HUBER: f64 = 3.0;
 /// Fewest rows of a regression.
 const MIN_ROWS: usize = 24;
+/// Rows whose products are summed together.
+const BATCH: usize = 64;
 
 /// What the regression is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,15 +111,23 @@ impl Regression {
         let first = self.first();
         let mut sums = Sums::new(self.lags.len());
         let mut at_ends: Vec<Option<Sums>> = vec![None; ends.len()];
-        let mut row = vec![0.0; self.lags.len() + 2];
+        let width = self.lags.len() + 2;
+        let mut rows = vec![0.0; width * BATCH];
+        let ones = [1.0; BATCH];
         let mut next = ends.len();
-        for t in first..self.z.len() {
+        let mut t = first;
+        while t < self.z.len() {
             while next > 0 && ends[next - 1] <= t {
                 next -= 1;
                 at_ends[next] = (ends[next] >= first + MIN_ROWS).then(|| sums.clone());
             }
-            self.fill(&mut row, t);
-            sums.add(&row, weights.map_or(1.0, |weights| weights[t - first]));
+            let stop = if next > 0 { ends[next - 1] } else { self.z.len() }.min(self.z.len()).min(t + BATCH);
+            for (row, t) in rows.chunks_exact_mut(width).zip(t..stop) {
+                self.fill(row, t);
+            }
+            let weights = weights.map_or(&ones[..stop - t], |weights| &weights[t - first..stop - first]);
+            sums.add(&rows[..width * (stop - t)], weights);
+            t = stop;
         }
         (sums, at_ends)
     }
@@ -134,7 +146,8 @@ impl Regression {
         let rows = rows as f64;
         let mut best: Option<(f64, Coefficients, f64)> = None;
         for penalty in PENALTIES {
-            let Some((fit, error, freedom)) = self.solve(moments, penalty) else { continue };
+            let Some((fit, error, factor)) = self.solve(moments, penalty) else { continue };
+            let freedom = self.freedom(&factor, penalty);
             let price = match self.criterion {
                 Target::Level => freedom * rows.ln() / rows,
                 Target::Difference => 2.0 * (freedom + 1.0) / (rows - freedom - 2.0).max(1.0),
@@ -147,8 +160,16 @@ impl Regression {
         best.map(|(_, fit, penalty)| (fit, penalty))
     }
 
-    /// Coefficients, mean squared error and degrees of freedom at one penalty.
-    fn solve(&self, moments: &Moments, penalty: f64) -> Option<(Coefficients, f64, f64)> {
+    /// Degrees of freedom at one penalty: the trace of the smoother, and the intercept.
+    fn freedom(&self, factor: &Cholesky, penalty: f64) -> f64 {
+        let diagonal = factor.inverse_diagonal();
+        let lost: f64 =
+            diagonal.iter().zip(&self.distances).map(|(inverse, distance)| penalty * distance * inverse).sum();
+        self.lags.len() as f64 - lost + 1.0
+    }
+
+    /// Coefficients, mean squared error and the factor of the penalised products at one penalty.
+    fn solve(&self, moments: &Moments, penalty: f64) -> Option<(Coefficients, f64, Cholesky)> {
         let count = self.lags.len();
         let mut matrix = moments.products.clone();
         for (index, distance) in self.distances.iter().enumerate() {
@@ -159,14 +180,10 @@ impl Regression {
         let explained: f64 = slopes.iter().zip(&moments.cross).map(|(slope, cross)| slope * cross).sum();
         // (A + P) b = c, so b'Ab = b'c - b'Pb and the error is v - 2 b'c + b'Ab = v - b'c - b'Pb
         let shrunk: f64 = slopes.iter().zip(&self.distances).map(|(slope, d)| penalty * d * slope * slope).sum();
-        let diagonal = factor.inverse_diagonal();
-        let lost: f64 =
-            diagonal.iter().zip(&self.distances).map(|(inverse, distance)| penalty * distance * inverse).sum();
-        let freedom = count as f64 - lost + 1.0;
         let offset: f64 = slopes.iter().zip(&moments.means).map(|(slope, mean)| slope * mean).sum();
         let intercept = moments.mean - offset;
         slopes[0] += self.prior;
-        Some((Coefficients { slopes, intercept }, moments.variance - explained - shrunk, freedom))
+        Some((Coefficients { slopes, intercept }, moments.variance - explained - shrunk, factor))
     }
 
     /// Weights of the rows by their residuals; `None` when all are 1.
@@ -216,14 +233,9 @@ impl Sums {
         Self { width, sums: vec![0.0; width * width] }
     }
 
-    fn add(&mut self, row: &[f64], weight: f64) {
-        for (index, value) in row.iter().enumerate() {
-            let scaled = weight * value;
-            let cells = &mut self.sums[index * self.width..=index * self.width + index];
-            for (cell, other) in cells.iter_mut().zip(row) {
-                *cell += scaled * other;
-            }
-        }
+    /// Adds `rows` (row-major), each with its weight.
+    fn add(&mut self, rows: &[f64], weights: &[f64]) {
+        Arch::new().dispatch(AddRows { sums: self, rows, weights });
     }
 
     fn moments(&self) -> Option<Moments> {
@@ -243,6 +255,49 @@ impl Sums {
         }
         let cross = (0..count).map(|i| at(count, i) / total - means[i] * mean).collect();
         Some(Moments { products, cross, mean, variance: at(count, count) / total - mean * mean, means })
+    }
+}
+
+struct AddRows<'a> {
+    sums: &'a mut Sums,
+    rows: &'a [f64],
+    weights: &'a [f64],
+}
+
+impl NullaryFnOnce for AddRows<'_> {
+    type Output = ();
+
+    /// Four rows at a time, so that each sum is read and written once for them; they are added one after the other, so that
+    /// it does not matter where the fours begin.
+    #[inline(always)]
+    fn call(self) {
+        let Self { sums: Sums { width, sums }, rows, weights } = self;
+        let width = *width;
+        let fours = rows.chunks(4 * width).zip(weights.chunks(4));
+        for (rows, weights) in fours {
+            if let &[first, second, third, fourth] = weights {
+                let (one, rest) = rows.split_at(width);
+                let (two, rest) = rest.split_at(width);
+                let (three, four) = rest.split_at(width);
+                for index in 0..width {
+                    let scaled = [first * one[index], second * two[index], third * three[index], fourth * four[index]];
+                    let cells = &mut sums[index * width..=index * width + index];
+                    for ((((cell, one), two), three), four) in cells.iter_mut().zip(one).zip(two).zip(three).zip(four) {
+                        *cell = *cell + scaled[0] * one + scaled[1] * two + scaled[2] * three + scaled[3] * four;
+                    }
+                }
+                continue;
+            }
+            for (row, weight) in rows.chunks_exact(width).zip(weights) {
+                for index in 0..width {
+                    let scaled = weight * row[index];
+                    let cells = &mut sums[index * width..=index * width + index];
+                    for (cell, other) in cells.iter_mut().zip(row) {
+                        *cell += scaled * other;
+                    }
+                }
+            }
+        }
     }
 }
 

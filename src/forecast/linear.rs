@@ -1,12 +1,17 @@
 //! Dense symmetric systems: the one piece of linear algebra that ridge regression needs.
+//!
+//! All loops run along rows of the upper factor, without sums that wait for each other, and are compiled for the vectors
+//! of the processor at hand; the operations and their order are the same on all.
+
+use pulp::{Arch, NullaryFnOnce};
 
 use super::stats::is_positive;
 
-/// Lower Cholesky factor of a symmetric positive definite matrix.
+/// Upper Cholesky factor `U` of a symmetric positive definite matrix `U'U`.
 #[derive(Debug, Clone)]
 pub(super) struct Cholesky {
     size: usize,
-    /// Row-major, upper triangle unused.
+    /// Row-major, lower triangle unused.
     factor: Vec<f64>,
 }
 
@@ -14,25 +19,15 @@ impl Cholesky {
     /// Factor of the row-major `size × size` matrix whose lower triangle is given.
     ///
     /// `None` unless it is positive definite to working precision (NaN is not). O(size³).
-    pub(super) fn new(mut matrix: Vec<f64>, size: usize) -> Option<Self> {
+    pub(super) fn new(matrix: Vec<f64>, size: usize) -> Option<Self> {
+        let mut factor = matrix;
         for i in 0..size {
-            for j in 0..=i {
-                let (above, row) = matrix.split_at(i * size);
-                let other = if i == j { &row[..size] } else { &above[j * size..(j + 1) * size] };
-                let dot: f64 = row[..j].iter().zip(&other[..j]).map(|(a, b)| a * b).sum();
-                let rest = row[j] - dot;
-                let value = if i == j {
-                    if !is_positive(rest - 1e-14) {
-                        return None;
-                    }
-                    rest.sqrt()
-                } else {
-                    rest / other[j]
-                };
-                matrix[i * size + j] = value;
+            for j in 0..i {
+                factor[j * size + i] = factor[i * size + j];
             }
         }
-        Some(Self { size, factor: matrix })
+        let sound = Arch::new().dispatch(Factorise { size, factor: &mut factor });
+        sound.then_some(Self { size, factor })
     }
 
     /// Solution of `matrix × x = right`.
@@ -40,35 +35,90 @@ impl Cholesky {
         let n = self.size;
         let mut x = right.to_vec();
         for i in 0..n {
-            let row = &self.factor[i * n..i * n + i];
-            let dot: f64 = row.iter().zip(&x[..i]).map(|(a, b)| a * b).sum();
-            x[i] = (x[i] - dot) / self.factor[i * n + i];
+            let (row, (_, rest)) = (&self.factor[i * n..(i + 1) * n], x.split_at_mut(i));
+            if let Some((value, rest)) = rest.split_first_mut() {
+                *value /= row[i];
+                subtract(rest, *value, &row[i + 1..]);
+            }
         }
         for i in (0..n).rev() {
-            x[i] /= self.factor[i * n + i];
-            let value = x[i];
-            for (j, below) in x[..i].iter_mut().enumerate() {
-                *below -= self.factor[i * n + j] * value;
-            }
+            let row = &self.factor[i * n..(i + 1) * n];
+            let dot: f64 = row[i + 1..].iter().zip(&x[i + 1..]).map(|(a, b)| a * b).sum();
+            x[i] = (x[i] - dot) / row[i];
         }
         x
     }
 
     /// Diagonal of the inverse. O(size³).
     pub(super) fn inverse_diagonal(&self) -> Vec<f64> {
-        let n = self.size;
-        let mut diagonal = vec![0.0; n];
-        let mut column = vec![0.0; n];
-        for start in 0..n {
-            for i in start..n {
-                let unit = if i == start { 1.0 } else { 0.0 };
-                let row = &self.factor[i * n + start..i * n + i];
-                let dot: f64 = row.iter().zip(&column[start..i]).map(|(a, b)| a * b).sum();
-                column[i] = (unit - dot) / self.factor[i * n + i];
+        Arch::new().dispatch(InverseDiagonal { factor: self })
+    }
+}
+
+/// Turns the upper triangle into the factor; says whether the matrix is positive definite.
+struct Factorise<'a> {
+    size: usize,
+    factor: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Factorise<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call(self) -> bool {
+        let Self { size, factor } = self;
+        for i in 0..size {
+            let (done, below) = factor.split_at_mut((i + 1) * size);
+            let row = &mut done[i * size + i..];
+            if !is_positive(row[0] - 1e-14) {
+                return false;
             }
-            diagonal[start] = column[start..].iter().map(|value| value * value).sum();
+            let pivot = row[0].sqrt();
+            for cell in row.iter_mut() {
+                *cell /= pivot;
+            }
+            for (offset, other) in below.chunks_exact_mut(size).enumerate() {
+                subtract(&mut other[i + 1 + offset..], row[1 + offset], &row[1 + offset..]);
+            }
+        }
+        true
+    }
+}
+
+/// Sums of squares of the rows of the factor's inverse.
+struct InverseDiagonal<'a> {
+    factor: &'a Cholesky,
+}
+
+impl NullaryFnOnce for InverseDiagonal<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<f64> {
+        let Cholesky { size, factor } = self.factor;
+        let mut diagonal = vec![0.0; *size];
+        let mut column = vec![0.0; *size];
+        for start in 0..*size {
+            column[start..].fill(0.0);
+            column[start] = 1.0;
+            let mut sum = 0.0;
+            for i in start..*size {
+                let row = &factor[i * size..(i + 1) * size];
+                let value = column[i] / row[i];
+                sum += value * value;
+                subtract(&mut column[i + 1..], value, &row[i + 1..]);
+            }
+            diagonal[start] = sum;
         }
         diagonal
+    }
+}
+
+/// `from -= times × what`, element by element.
+#[inline(always)]
+fn subtract(from: &mut [f64], times: f64, what: &[f64]) {
+    for (cell, value) in from.iter_mut().zip(what) {
+        *cell -= times * value;
     }
 }
 

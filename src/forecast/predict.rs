@@ -127,14 +127,14 @@ fn check(series: &Series, request: &Request, settings: &Settings) -> Result<(), 
     Ok(())
 }
 
-/// Points to look at: the usual number, or four of the longest season that fits, up to a limit.
+/// Points to look at: the usual number, or five of the longest season that fits, up to a limit.
 fn window(series: &Series, request: &Request, settings: &Settings) -> usize {
     let points = series.len().min(settings.max_season_points);
     let longest = match &request.seasons {
         Some(seasons) => seasons.iter().copied().filter(|s| seasonality::fits(*s, points, settings)).max(),
         None => seasonality::candidates(series.step(), points, settings).last().copied(),
     };
-    longest.unwrap_or(0).saturating_mul(4).clamp(settings.max_points, settings.max_season_points)
+    longest.unwrap_or(0).saturating_mul(5).clamp(settings.max_points, settings.max_season_points)
 }
 
 /// Seasons for lags, which are regularised and may follow every candidate, and seasons that are there.

@@ -18,13 +18,13 @@ pub struct Settings {
     pub min_strength: f64,
     /// Points at the end of the history that models look at, 50 to 100,000. Default 2,000.
     pub max_points: usize,
-    /// Points allowed when a long season needs them (four of the season are used), at least `max_points`. Default 8,064,
-    /// four weeks of 5 minutes.
+    /// Points allowed when a long season needs them (five of the season are used), at least `max_points`. Default 8,640,
+    /// thirty days of 5 minutes.
     pub max_season_points: usize,
     /// Rolling origins that weigh models and calibrate intervals, 1 to 100. Default 12.
     pub origins: usize,
-    /// Whether MSTL with ETS joins the automatic combination of seasonal series: about 1 % less error for three times the
-    /// time. Default true. Horizons beyond a quarter of the history use it anyway.
+    /// Whether MSTL with ETS joins the automatic combination of seasonal series: 2 to 12 % less error for half as much time
+    /// again. Default true. Horizons beyond a quarter of the history use it anyway.
     pub decomposition_in_auto: bool,
     /// Sample paths when they are wanted, 0 to 10,000. Default 500.
     pub paths: usize,
@@ -55,7 +55,7 @@ impl Default for Settings {
             min_seasons: 2,
             min_strength: 0.1,
             max_points: 2_000,
-            max_season_points: 8_064,
+            max_season_points: 8_640,
             origins: 12,
             decomposition_in_auto: true,
             paths: 500,
