@@ -423,7 +423,7 @@ mod tests {
         let all = annotations_of(&alert);
         assert_eq!(all["tidewatch_explanation"], "checkout is 900 ms, expected 150 ms: a jump");
         assert!(
-            all["description"].starts_with("Checkout is 900 ms, expected 150 ms: a jump. Unusual since"),
+            all["description"].starts_with("checkout is 900 ms, expected 150 ms: a jump. Unusual since"),
             "{all:?}"
         );
     }

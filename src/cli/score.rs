@@ -50,6 +50,7 @@ fn settings(args: &ScoreArgs) -> anyhow::Result<detect::Settings> {
         settings.seed = seed;
     }
     settings.model = args.model.unwrap_or(settings.model);
+    settings.calendar = parse::calendar(args.time_zone.as_deref(), &args.holidays).map_err(BadInput)?;
     let option = args.time_zone.as_ref().map(|_| "--time-zone");
     if let Some(option) = option.or((!args.holidays.is_empty()).then_some("--holidays"))
         && settings.model == Model::Full
@@ -57,7 +58,6 @@ fn settings(args: &ScoreArgs) -> anyhow::Result<detect::Settings> {
         let message = format!("{option}: only the light model follows a calendar; add --model light or leave it out");
         return Err(anyhow!(BadInput(message)));
     }
-    settings.calendar = parse::calendar(args.time_zone.as_deref(), &args.holidays).map_err(BadInput)?;
     Ok(settings)
 }
 

@@ -162,7 +162,8 @@ fn bad_input_is_refused_with_what_is_wrong_and_what_is_allowed() {
     refused(&[("t.csv", "a,a\n1,2\n")], &["t.csv"], &["two columns called `a`"]);
     refused(&[("t.csv", "name,label\nx,1\n")], &["t.csv"], &["no column of numbers"]);
     refused(&[("t.csv", "name,a\nx,1\n")], &["t.csv", "--columns", "name"], &["`name` does not hold numbers"]);
-    refused(&[("t.csv", "a,b\n")], &["t.csv"], &["no rows"]);
+    refused(&[("t.csv", "a,b\n")], &["t.csv"], &["no row with a value"]);
+    refused(&[("t.csv", "a,b\n,\n,\n")], &["t.csv"], &["no row with a value"]);
     refused(&[("t.csv", "")], &["t.csv"], &["empty"]);
     refused(&[("t.parquet", "")], &["t.parquet"], &["empty"]);
     refused(&[("t.parquet", "PAR1 but no more")], &["t.parquet"], &["not a Parquet file"]);

@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_is_no_point_is_refused_with_its_path() {
-        refused(r#"[[1,2],[3,"abc"]]"#, "[1][1]: invalid type: string \"abc\", expected f64");
+        refused(r#"[[1,2],[3,"abc"]]"#, "[1][1]: invalid type: string \"abc\", expected a number");
         refused("[[1]]", "[0]: invalid length 1");
         refused("[[1,2,3]]", "invalid length 3");
         refused("[1]", "[0]: invalid type: integer `1`, expected [time, value]");
