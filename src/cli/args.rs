@@ -41,7 +41,13 @@ Output, one row for each series and step:
 
 Examples:
   tidewatch forecast traffic.csv --horizon 7d
-  tidewatch forecast sales.parquet --horizon 13 --levels 50,90 -o next-quarter.csv";
+  tidewatch forecast sales.parquet --horizon 13 --levels 50,90 -o next-quarter.csv
+  tidewatch forecast traffic.csv --horizon 7d --events campaigns.json
+
+Events: a list of objects. What an event did in past spans is kept out of the ordinary course; in spans
+to come its effect is put on top: what it did before, or what is declared (1.4 is +40 %).
+  [{\"name\": \"sale\", \"effect\": {\"times\": 1.4},
+    \"spans\": [{\"start\": \"2026-11-28T00:00:00Z\", \"end\": \"2026-11-29T00:00:00Z\"}]}]";
 
 const CAPACITY_HELP: &str = "\
 Output, a line of JSON for each series:
@@ -255,6 +261,18 @@ pub struct ForecastArgs {
     /// Seasons, like `1d,7d`; found in the data when not given
     #[arg(long, value_name = "DURATION,...", value_delimiter = ',', value_parser = parse::season)]
     pub seasons: Option<Vec<HumanDuration>>,
+    /// Smallest possible value: forecast and intervals stay at or above it
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub at_least: Option<f64>,
+    /// Largest possible value: forecast and intervals stay at or below it, and growth saturates there
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub at_most: Option<f64>,
+    /// Only whole numbers are possible
+    #[arg(long)]
+    pub whole_numbers: bool,
+    /// Past and planned events, a JSON file (see below)
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
 }
 
 /// Arguments of `capacity`.

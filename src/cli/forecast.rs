@@ -1,6 +1,7 @@
 //! `tidewatch forecast`: forecasts for files.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -11,7 +12,7 @@ use super::inputs::{self, Job, jobs, nothing_usable, read};
 use super::output::{Form, cell, number, quantity, write};
 use super::progress::Progress;
 use crate::engine::EngineError;
-use crate::forecast::{Because, Forecast, ModelChoice, Request, forecast};
+use crate::forecast::{Because, Event, Forecast, ModelChoice, Request, forecast};
 use crate::series::{self, Series, SeriesError};
 use crate::source::file::SampleGroup;
 
@@ -19,10 +20,41 @@ use crate::source::file::SampleGroup;
 type Group = Result<Vec<Forecast>, String>;
 
 pub(super) fn run(args: &ForecastArgs) -> anyhow::Result<Outcome> {
-    let levels = shares(&args.levels);
+    let wanted = wanted(args)?;
     let jobs = jobs(&args.input, Form::Table)?;
-    each(&jobs, "forecasting", &args.input, |job, progress| forecast_file(job, args, &levels, progress))?;
+    each(&jobs, "forecasting", &args.input, |job, progress| forecast_file(job, args, &wanted, progress))?;
     Ok(Outcome::Done)
+}
+
+/// What is wanted of every series; horizon and seasons follow its step.
+fn wanted(args: &ForecastArgs) -> anyhow::Result<Request> {
+    let range = match (args.at_least, args.at_most) {
+        (None, None) => None,
+        (low, high) => Some((low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY))),
+    };
+    if let Some((low, high)) = range.filter(|(low, high)| low.is_nan() || high.is_nan() || low >= high) {
+        let message = format!("`--at-least` must be less than `--at-most`, got {low} and {high}");
+        return Err(BadInput(message).into());
+    }
+    let events = args.events.as_deref().map(events).transpose()?.unwrap_or_default();
+    Ok(Request {
+        levels: shares(&args.levels),
+        model: args.model,
+        seed: 42,
+        range,
+        whole_numbers: args.whole_numbers,
+        events,
+        ..Request::new(1)
+    })
+}
+
+/// Past and planned events from a JSON file.
+fn events(path: &Path) -> anyhow::Result<Vec<Event>> {
+    let refused = |why: String| BadInput(format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    Ok(serde_json::from_str(&text).map_err(|error| {
+        refused(format!("is no list of events with `name`, `spans` (`start`, `end`) and `effect`: {error}"))
+    })?)
 }
 
 /// Percent to shares, ascending, each once.
@@ -33,14 +65,14 @@ fn shares(percent: &[f64]) -> Vec<f64> {
     levels
 }
 
-fn forecast_file(job: &Job, args: &ForecastArgs, levels: &[f64], progress: &Progress) -> anyhow::Result<()> {
+fn forecast_file(job: &Job, args: &ForecastArgs, wanted: &Request, progress: &Progress) -> anyhow::Result<()> {
     let input = read(job, &args.input, progress)?;
     progress.expect_series(input.groups.len());
     let groups: Vec<Group> = input
         .groups
         .par_iter()
         .map(|group| {
-            let forecasts = forecast_group(group, args, levels);
+            let forecasts = forecast_group(group, args, wanted);
             progress.series_done();
             forecasts
         })
@@ -52,10 +84,10 @@ fn forecast_file(job: &Job, args: &ForecastArgs, levels: &[f64], progress: &Prog
     }
     progress.notes(&left_out.iter().map(|why| format!("{why}; it gets no forecast")).collect::<Vec<_>>());
     progress.notes(&fallbacks(&forecasts, args));
-    write(&job.output, Form::Table, |out| write_forecasts(out, &forecasts, levels))
+    write(&job.output, Form::Table, |out| write_forecasts(out, &forecasts, &wanted.levels))
 }
 
-fn forecast_group(group: &SampleGroup, args: &ForecastArgs, levels: &[f64]) -> anyhow::Result<Group> {
+fn forecast_group(group: &SampleGroup, args: &ForecastArgs, wanted: &Request) -> anyhow::Result<Group> {
     let step = args.input.resample.or(args.input.step);
     let prepared = match group.prepare(step, &series::Settings::default()) {
         Ok(prepared) => prepared,
@@ -64,11 +96,11 @@ fn forecast_group(group: &SampleGroup, args: &ForecastArgs, levels: &[f64]) -> a
         }
         Err(error) => return Err(EngineError::from(error).into()),
     };
-    let one = |series: &Series| Ok(forecast(series, &request(series, args, levels)?).map_err(EngineError::from)?);
+    let one = |series: &Series| Ok(forecast(series, &request(series, args, wanted)?).map_err(EngineError::from)?);
     prepared.entity.metrics().par_iter().map(one).collect::<anyhow::Result<Vec<_>>>().map(Ok)
 }
 
-fn request(series: &Series, args: &ForecastArgs, levels: &[f64]) -> Result<Request, BadInput> {
+fn request(series: &Series, args: &ForecastArgs, wanted: &Request) -> Result<Request, BadInput> {
     let steps = |season: &series::HumanDuration| match series.step().per_secs(season.as_secs_f64()) {
         steps @ 2.. => Ok(steps),
         _ => Err(BadInput(format!(
@@ -78,13 +110,7 @@ fn request(series: &Series, args: &ForecastArgs, levels: &[f64]) -> Result<Reque
         ))),
     };
     let seasons = args.seasons.as_ref().map(|seasons| seasons.iter().map(steps).collect()).transpose()?;
-    Ok(Request {
-        levels: levels.to_vec(),
-        model: args.model,
-        seasons,
-        seed: 42,
-        ..Request::new(args.horizon.steps(series.step()))
-    })
+    Ok(Request { seasons, horizon_steps: args.horizon.steps(series.step()), ..wanted.clone() })
 }
 
 /// A fallback is never silent: which series did not get the model that was asked for, and why.
@@ -99,6 +125,10 @@ fn fallbacks(forecasts: &[Forecast], args: &ForecastArgs) -> Vec<String> {
                     forecast.series,
                     model.as_str(),
                     forecast.model.as_str()
+                )),
+                Because::EventUnknown { name } => notes.push(format!(
+                    "{}: event `{name}` has no declared effect and no past span in the data to learn from; it is left out",
+                    forecast.series
                 )),
                 _ => {}
             }

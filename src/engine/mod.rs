@@ -37,6 +37,8 @@ mod retrain;
 mod scenarios;
 #[cfg(test)]
 mod scenarios_of_absence;
+#[cfg(test)]
+mod scenarios_of_forecasts;
 mod schedule;
 mod settings;
 mod skill;

@@ -18,7 +18,7 @@ use crate::detect::{self, Scores};
 pub use crate::detect::{
     DeviationSettings, FalseAlarmBudget, GateSettings, Model, RangeSettings, Season, Watch, WindowSettings,
 };
-use crate::forecast::{self, Forecast, ModelChoice, Request};
+use crate::forecast::{self, Event, Forecast, ModelChoice, Request};
 use crate::series::{self, Calendar, ChangePointSettings, HumanDuration, Labels, Samples, Series, Step};
 use crate::severity::{AlertFacts, Assessment, Severity};
 use crate::source::file::{Prepared, SampleGroup};
@@ -88,6 +88,12 @@ pub struct ForecastOptions {
     pub model: ModelChoice,
     /// Seasons; `None` detects them.
     pub seasons: Option<Vec<HumanDuration>>,
+    /// Smallest and largest possible value; infinite where one side is open.
+    pub range: Option<(f64, f64)>,
+    /// Whether only whole numbers are possible.
+    pub whole_numbers: bool,
+    /// Past and planned events.
+    pub events: Vec<Event>,
 }
 
 /// How brought usage is planned; `None` is the default.
@@ -269,6 +275,9 @@ fn forecast_request(step: Step, options: &ForecastOptions) -> Request {
         model: options.model,
         seasons: seasons.map(|seasons| seasons.iter().map(steps_of).filter(|steps| *steps >= 2).collect()),
         seed: 42,
+        range: options.range,
+        whole_numbers: options.whole_numbers,
+        events: options.events.clone(),
         ..Request::new(horizon_steps)
     }
 }

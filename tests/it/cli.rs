@@ -648,7 +648,19 @@ fn levels_models_and_seasons_can_be_chosen() {
     let dir = directory(&[("a.csv", hours(400, wave)), ("short.csv", hours(10, wave))]);
     let text = good(dir.path(), &["forecast", "a.csv", "--horizon", "2", "--levels", "97.5,50"]);
     assert_eq!(header(&text), "series,timestamp,model,mean,lo-50,hi-50,lo-97.5,hi-97.5");
-    for model in ["mstl_ets", "seasonal_naive", "ets", "ar_ridge", "holt_winters", "naive"] {
+    for model in [
+        "mstl_ets",
+        "seasonal_naive",
+        "ets",
+        "ar_ridge",
+        "holt_winters",
+        "naive",
+        "prophet",
+        "theta",
+        "seasonal_median",
+        "growth",
+        "tsb",
+    ] {
         let text = good(dir.path(), &["forecast", "a.csv", "--horizon", "2", "--model", model]);
         assert_eq!(column(&text, "model"), [model, model]);
     }
@@ -659,6 +671,48 @@ fn levels_models_and_seasons_can_be_chosen() {
     assert_eq!(ran.code, 0);
     assert!(ran.stderr.contains("1 of 1 series: too short"), "a fallback is said: {}", ran.stderr);
     assert_eq!(run(dir.path(), &["forecast", "short.csv", "--horizon", "2", "-q"]).stderr, "");
+}
+
+#[test]
+fn planned_events_and_possible_values_bend_a_forecast() {
+    let first = |text: &str| column(text, "mean")[0].parse::<f64>().expect("a number");
+    let at = |hour: i64| Timestamp::from_second(1_704_067_200 + hour * HOUR).expect("time").to_string();
+    let event = |name: &str, from: i64, effect: &str| {
+        format!(
+            "[{{\"name\": \"{name}\", \"spans\": [{{\"start\": \"{}\", \"end\": \"{}\"}}]{effect}}}]",
+            at(from),
+            at(from + 4)
+        )
+    };
+    let dir = directory(&[
+        ("a.csv", hours(400, wave)),
+        ("double.json", event("sale", 400, ", \"effect\": {\"times\": 2.0}")),
+        ("unknown.json", event("sale", 400, "")),
+        ("wrong.json", event("sale", 400, ", \"effect\": {\"halves\": 2.0}")),
+    ]);
+    let plain = good(dir.path(), &["forecast", "a.csv", "--horizon", "12"]);
+    let double = good(dir.path(), &["forecast", "a.csv", "--horizon", "12", "--events", "double.json"]);
+    assert!((first(&double) / first(&plain) - 2.0).abs() < 0.05, "{plain}{double}");
+    assert_eq!(plain.lines().last(), double.lines().last(), "after the event all is as usual");
+    let ran = run(dir.path(), &["forecast", "a.csv", "--horizon", "12", "--events", "unknown.json"]);
+    assert!(ran.code == 0 && ran.stderr.contains("event `sale` has no declared effect"), "{}", ran.stderr);
+    refused(
+        dir.path(),
+        &["forecast", "a.csv", "--horizon", "2", "--events", "wrong.json"],
+        2,
+        &["wrong.json", "halves"],
+    );
+    refused(dir.path(), &["forecast", "a.csv", "--horizon", "2", "--events", "no.json"], 2, &["no.json"]);
+    let bounded = good(dir.path(), &["forecast", "a.csv", "--horizon", "48", "--at-least", "90", "--at-most", "110"]);
+    for name in ["mean", "lo-95", "hi-95"] {
+        for value in column(&bounded, name) {
+            assert!((90.0..=110.0).contains(&value.parse::<f64>().expect("a number")), "{name} {value}");
+        }
+    }
+    let whole = good(dir.path(), &["forecast", "a.csv", "--horizon", "5", "--whole-numbers"]);
+    assert!(column(&whole, "mean").iter().all(|value| !value.contains('.')), "{whole}");
+    let swapped = ["forecast", "a.csv", "--horizon", "5", "--at-least", "9", "--at-most", "1"];
+    refused(dir.path(), &swapped, 2, &["--at-least", "--at-most"]);
 }
 
 #[test]

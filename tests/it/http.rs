@@ -28,7 +28,8 @@ use tidewatch::severity::{AlertFacts, Policy, SeverityModel};
 use tidewatch::sink::{AlertSink, Notice, SinkError};
 use tidewatch::source::{Range, SeriesSource, SourceError};
 use tidewatch::store::{
-    CapacityRecord, Exposure, ForecastRecord, NewModel, NewRevision, OutboxItem, RetentionSettings, Store,
+    CapacityRecord, Exposure, ForecastRecord, ForecastScore, NewModel, NewRevision, OutboxItem, RetentionSettings,
+    Store,
 };
 use tidewatch::telemetry::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -427,6 +428,18 @@ async fn a_season_is_forecast_with_intervals_in_percent() {
     shape["series"][0]["forecasts"][0]["because"] = json!("[reasons]");
     shape["series"][0]["forecasts"][0]["model"] = json!("[model]");
     insta::assert_json_snapshot!("forecast", shape);
+    let sale = json!([{"name": "sale", "effect": {"times": 2.0},
+        "spans": [{"start": "2026-03-14T23:00:00Z", "end": "2026-03-15T00:00:00Z"}]}]);
+    let mut planned = body.clone();
+    planned["events"] = sale;
+    planned["at_least"] = json!(0.0);
+    let doubled = service.post_json("/api/v1/forecast", &planned).await.good();
+    let doubled = &doubled["series"][0]["forecasts"][0];
+    assert!((number(&doubled["mean"][0]) / number(&made["mean"][0]) - 2.0).abs() < 0.1, "{doubled}");
+    assert!(doubled["because"].to_string().contains("event_applied"));
+    planned["at_most"] = json!(-1.0);
+    let refused = service.post_json("/api/v1/forecast", &planned).await;
+    assert!(refused.status.as_u16() == 422 && refused.text.contains("at_least"), "{}", refused.text);
     let steps = json!({"series": [hourly("web", &values)], "horizon": 5, "model": "seasonal_naive"});
     let forecast = service.post_json("/api/v1/forecast", &steps).await.good();
     assert_eq!(forecast["series"][0]["forecasts"][0]["mean"].as_array().map(Vec::len), Some(5));
@@ -1023,6 +1036,21 @@ async fn remember(store: &Store) {
         patch: None,
     };
     store.put_recommendations("disk", &[advice], noon()).await.expect("keeps");
+    let score = ForecastScore {
+        forecast_id: "traffic-0-a".to_owned(),
+        lead_ms: 3_600_000,
+        detector: "traffic".to_owned(),
+        series: "requests".to_owned(),
+        model: "mstl_ets".to_owned(),
+        made_at: jiff::Timestamp::now(),
+        steps: 12,
+        absolute: 6.0,
+        naive: 12.0,
+        scale: Some(2.0),
+        pinball: 1.5,
+        covered: vec![(0.8, 9), (0.95, 12)],
+    };
+    store.put_forecast_scores(&[score]).await.expect("keeps");
     let model = NewModel {
         name: "detector.api-latency",
         kind: "detector",
@@ -1043,6 +1071,8 @@ async fn what_is_remembered_is_listed() {
         ("alerts", "/api/v1/alerts?state=firing&label=service:web"),
         ("incidents", "/api/v1/incidents?since=2026-03-01T00:00:00Z"),
         ("forecasts", "/api/v1/forecasts?forecast=traffic&series=requests"),
+        ("forecast_runs", "/api/v1/forecasts/runs?forecast=traffic"),
+        ("forecast_accuracy", "/api/v1/forecasts/accuracy"),
         ("capacity", "/api/v1/capacity"),
         ("recommendations", "/api/v1/recommendations"),
         ("anomalies", "/api/v1/detectors/api-latency/anomalies?since=2026-03-01T12:01:00Z"),

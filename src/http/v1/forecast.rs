@@ -23,13 +23,15 @@ use super::answer::{self, SeriesError, map_of};
 use super::brought::{SeriesIn, SeriesList};
 use crate::engine::listings::{ForecastFilter, ForecastRecord};
 use crate::engine::requests::{Ahead, ForecastOptions, MAX_STEPS};
-use crate::forecast::{Because, Forecast, ModelChoice};
+use crate::forecast::{Because, Event, Forecast, ModelChoice};
 use crate::series::{HumanDuration, Unit};
 
 /// Most levels of one request.
 const MAX_LEVELS: usize = 10;
 /// Most seasons of one request.
 const MAX_SEASONS: usize = 4;
+/// Most events of one request.
+const MAX_EVENTS: usize = 200;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(forecast)).routes(routes!(stored)).routes(routes!(stored_one))
@@ -57,6 +59,19 @@ struct ForecastRequest {
     /// Seasons such as `24h` and `7d`; found out when absent, none when empty.
     #[schema(value_type = Option<Vec<String>>)]
     seasons: Option<Vec<HumanDuration>>,
+    /// Smallest possible value: forecast and intervals stay at or above it.
+    at_least: Option<f64>,
+    /// Largest possible value: forecast and intervals stay at or below it, and growth saturates there.
+    at_most: Option<f64>,
+    /// Whether only whole numbers are possible.
+    #[serde(default)]
+    whole_numbers: bool,
+    /// Past and planned events, at most 200: each with `name`, `spans` of `start` and `end`, and `effect`: `"learned"` from
+    /// the past spans (default), `{"times": 1.4}` for +40 %, or `{"plus": 10}`.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>, example = json!([{"name": "campaign", "effect": {"times": 1.4},
+        "spans": [{"start": "2026-11-28T00:00:00Z", "end": "2026-11-29T00:00:00Z"}]}]))]
+    events: Vec<Event>,
 }
 
 fn usual_levels() -> Vec<f64> {
@@ -176,13 +191,19 @@ struct StoredForecasts {
 #[utoipa::path(post, path = "/api/v1/forecast", tag = "judge", request_body = ForecastRequest,
     responses((status = 200, description = "Forecasts, in the order of the request.", body = ForecastResponse), BodyFailures))]
 async fn forecast(State(state): State<AppState>, Body(request): Body<ForecastRequest>) -> Result<Response, ApiError> {
-    let ForecastRequest { series, horizon: Horizon(horizon), levels, model, seasons } = request;
+    let ForecastRequest { series, horizon: Horizon(horizon), levels, model, seasons, at_least, at_most, .. } = request;
+    let (whole_numbers, events) = (request.whole_numbers, request.events);
+    if events.len() > MAX_EVENTS {
+        let message = format!("must be at most {MAX_EVENTS}, got {}", events.len());
+        return Err(ApiError::unprocessable(message, None).at("events".to_owned()));
+    }
+    let range = range(at_least, at_most)?;
     let levels = shares(&levels)?;
     check_seasons(seasons.as_deref())?;
     check_horizon(horizon, series.0.len())?;
     let brought = series.without_limits()?.into_brought()?;
     let ids = brought.iter().map(|one| one.name.clone()).collect();
-    let options = ForecastOptions { horizon, levels, model, seasons };
+    let options = ForecastOptions { horizon, levels, model, seasons, range, whole_numbers, events };
     let results = state.app.forecast_brought(brought, options).await?;
     let good = |id, made: Vec<Forecast>| ForecastSeries {
         id,
@@ -241,6 +262,18 @@ fn shares(percent: &[f64]) -> Result<Vec<f64>, ApiError> {
     levels.sort_by(f64::total_cmp);
     levels.dedup_by(|a, b| (*a - *b).abs() < 1e-12);
     Ok(levels)
+}
+
+/// The range that is possible; `None` when nothing was said.
+fn range(at_least: Option<f64>, at_most: Option<f64>) -> Result<Option<(f64, f64)>, ApiError> {
+    match (at_least, at_most) {
+        (None, None) => Ok(None),
+        (Some(low), Some(high)) if low >= high => {
+            let message = format!("must be less than `at_most`, {high}, got {low}");
+            Err(ApiError::unprocessable(message, None).at("at_least".to_owned()))
+        }
+        _ => Ok(Some((at_least.unwrap_or(f64::NEG_INFINITY), at_most.unwrap_or(f64::INFINITY)))),
+    }
 }
 
 fn check_seasons(seasons: Option<&[HumanDuration]>) -> Result<(), ApiError> {
