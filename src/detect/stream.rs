@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Boundary;
-use super::change::{Change, ChangeKind, ChangeMonitor};
+use super::change::{Change, ChangeMonitor};
 use super::combine::Calibration;
 use super::core::{Core, Evidence, WARM_UP};
 use super::error::DetectError;
@@ -18,7 +18,6 @@ use crate::series::Step;
 
 /// Points after which half of an incident's evidence has faded, and the share of it that counts.
 const HALF_LIFE: f64 = 20.0;
-const SECS_PER_DAY: f64 = 86_400.0;
 const SHARE: f64 = 0.9;
 /// What is held of an incident counts up to this share of the evidence that alarms once a week.
 const HELD: f64 = 0.95;
@@ -98,10 +97,9 @@ impl FullDetector {
         let p_value =
             self.judge.p_value(evidence.combined, habit, counts && !evidence.warming_up).min(evidence.opening);
         let p_value = if unwanted { 1.0 } else { p_value };
-        let changes = self.changes(at, &evidence, counts && !evidence.warming_up);
-        let p_value = p_value.min(self.p_of_lost_day(&changes));
         let score = score_of(p_value, p_star);
         let telling = counts && score >= explain::TELLING;
+        let changes = self.changes(at, &evidence, counts && !evidence.warming_up);
         let mut reasons = match (imputed, evidence.warming_up) {
             (true, _) => vec![Reason::Missing],
             (false, true) => explain::warm_up(&evidence, telling),
@@ -178,14 +176,6 @@ impl FullDetector {
     /// 0.8 after 1,000.
     pub(super) fn confidence(&self) -> f64 {
         confidence(self.core.learned())
-    }
-
-    /// The probability of a day without its shape, which no single point shows: that of the day, spread over its points. 1
-    /// without one. A drift is told and does not alarm: much that is healthy grows.
-    fn p_of_lost_day(&self, changes: &[Change]) -> f64 {
-        let lost = changes.iter().filter(|change| change.kind == ChangeKind::MissingSeason);
-        let of_day = lost.map(|change| change.p_value).fold(1.0, f64::min);
-        if of_day < 1.0 { of_day * (self.step.secs_f64() / SECS_PER_DAY).min(1.0) } else { 1.0 }
     }
 
     /// Lasting changes that this point makes certain, on the watched side.
