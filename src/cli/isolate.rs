@@ -10,8 +10,8 @@ use super::exit::{BadInput, Outcome};
 use super::inputs::refuse_overwriting;
 use super::output::{self, Form, cell, number};
 use super::progress::note;
-use crate::detect::{Gain, IsolationForestParams, Split};
-use crate::engine::{Isolated, isolate};
+use crate::detect::IsolationForestParams;
+use crate::engine::{Cuts, Isolated, isolate};
 use crate::source::file;
 
 /// What the help says below the arguments.
@@ -72,21 +72,16 @@ pub enum IsolateSplit {
     Extended,
 }
 
-/// Features of an oblique cut: more are no better on labelled machines (see the forest's docs), and slower.
-const EXTENDED: usize = 2;
-/// Share of guided cuts, percent: more lose scattered outliers.
-const GUIDED: u8 = 25;
-
 pub(super) fn run(args: &IsolateArgs) -> anyhow::Result<Outcome> {
     output::check(&args.output, Form::Table)?;
     let input: Vec<_> = args.input.canonicalize().into_iter().collect();
     refuse_overwriting(&input, &args.output)?;
     let split = match args.split {
-        IsolateSplit::Axis => Split::Axis,
-        IsolateSplit::Guided => Split::Guided { gain: Gain::Pooled, percent: GUIDED },
-        IsolateSplit::Extended => Split::Extended { features: EXTENDED },
+        IsolateSplit::Axis => Cuts::Axis,
+        IsolateSplit::Guided => Cuts::Guided,
+        IsolateSplit::Extended => Cuts::Extended,
     };
-    let params = IsolationForestParams::try_new(args.trees, args.sample_size, split, args.seed);
+    let params = IsolationForestParams::try_new(args.trees, args.sample_size, split.split(), args.seed);
     let params = params.map_err(|error| BadInput(error.to_string()))?;
     output::probe(&args.output)?;
     let records = file::read_records(&args.input, args.columns.as_deref(), &file::Settings::default())?;

@@ -3,7 +3,39 @@
 use ndarray::{ArrayView2, ShapeBuilder};
 use rayon::prelude::*;
 
-use crate::detect::{ForestError, IsolationForest, IsolationForestParams};
+use serde::Deserialize;
+
+use crate::detect::{ForestError, Gain, IsolationForest, IsolationForestParams, Split};
+
+/// Features of an oblique cut: more are no better on labelled machines (see the forest's docs), and slower.
+const EXTENDED: usize = 2;
+/// Share of guided cuts, percent: more lose scattered outliers.
+const GUIDED: u8 = 25;
+
+/// How the trees cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cuts {
+    /// One column at a random threshold.
+    #[default]
+    Axis,
+    /// A quarter of the cuts where a column falls apart best.
+    Guided,
+    /// Oblique, two columns.
+    Extended,
+}
+
+impl Cuts {
+    /// The cuts as the forest takes them.
+    #[must_use]
+    pub const fn split(self) -> Split {
+        match self {
+            Self::Axis => Split::Axis,
+            Self::Guided => Split::Guided { gain: Gain::Pooled, percent: GUIDED },
+            Self::Extended => Split::Extended { features: EXTENDED },
+        }
+    }
+}
 
 /// Scores of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +75,6 @@ pub fn isolate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Split;
 
     #[test]
     fn the_row_that_is_off_stands_out_and_its_column_is_named() {

@@ -447,6 +447,33 @@ async fn a_season_is_forecast_with_intervals_in_percent() {
 }
 
 #[tokio::test]
+async fn the_record_that_is_off_stands_out_of_a_table() {
+    let service = Service::new().await;
+    let mut rows: Vec<Value> = (0..300).map(|i| json!([i * 7 % 13, i * 5 % 11])).collect();
+    rows[17] = json!([6, 900]);
+    rows[18] = json!([null, 5]);
+    let body = json!({"columns": ["a", "b"], "rows": rows, "top_feature": true});
+    let answer = service.post_json("/api/v1/isolate", &body).await.good();
+    let scores: Vec<f64> = answer["scores"].as_array().expect("scores").iter().filter_map(Value::as_f64).collect();
+    let most = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+    assert_eq!((scores.len(), most), (300, Some(17)));
+    assert_eq!(answer["top_feature"][17], "b");
+    assert_eq!(answer, service.post_json("/api/v1/isolate", &body).await.good(), "the same seed, the same scores");
+    let refusals = [
+        (json!({"columns": [], "rows": [[]]}), "columns"),
+        (json!({"columns": ["a"], "rows": []}), "rows"),
+        (json!({"columns": ["a", "b"], "rows": [[1, 2], [3]]}), "rows[1]"),
+        (json!({"columns": ["a"], "rows": [[1]], "trees": 0}), "trees"),
+        (json!({"columns": ["a"], "rows": [["x"]]}), "rows[0][0]"),
+        (json!({"columns": ["a"], "rows": [[1]], "split": "round"}), "split"),
+    ];
+    for (body, place) in refusals {
+        let answer = service.post_json("/api/v1/isolate", &body).await;
+        assert!(answer.status.as_u16() == 422 && answer.text.contains(place), "{place}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn a_filling_disk_gets_an_exhaustion_date() {
     let service = Service::new().await;
     let filling: Vec<f64> = (0..24 * 30).map(|hour| 100.0 + f64::from(hour) + f64::from(hour % 7)).collect();

@@ -62,7 +62,7 @@ impl Days {
         let surplus = self.medians.len().saturating_sub(MOST_DAYS);
         self.medians.drain(..surplus);
         self.newest = Some(day);
-        let trend = self.trend()?;
+        let trend = self.surest()?;
         let rose = trend.after > trend.before;
         let is_drift = trend.p_value <= p_star && trend.sigmas.abs() >= LEAST_SIZE;
         let known = self.said.is_some_and(|(at, up)| up == rose && day - at < AGAIN_AFTER);
@@ -73,11 +73,25 @@ impl Days {
         Some(trend)
     }
 
+    /// The surest trend of the newest two weeks, four weeks and all days; its probability counts the looks.
+    ///
+    /// A drift that begins after a long calm is no line through all of it.
+    fn surest(&self) -> Option<Trend> {
+        let held = self.medians.len();
+        let spans = [FEWEST_DAYS, BY_WEEKDAY, held];
+        let looks = spans.iter().filter(|span| **span <= held).count() as f64;
+        let trends =
+            spans.into_iter().enumerate().filter(|(place, span)| *span <= held && !spans[..*place].contains(span));
+        let trends = trends.filter_map(|(_, span)| self.trend(&self.medians[held - span..]));
+        let surest = trends.min_by(|a, b| a.p_value.total_cmp(&b.p_value))?;
+        Some(Trend { p_value: (surest.p_value * looks).min(1.0), ..surest })
+    }
+
     /// The slope is the median of the slopes between two days (Theil 1950, Sen 1968), its probability that of the
     /// Mann–Kendall statistic; from four weeks on between days of the same weekday only (Hirsch, Slack 1984). The variance
     /// of the statistic grows with the autocorrelation of the days around the line, as the variance of a mean does.
-    fn trend(&self) -> Option<Trend> {
-        let days: Vec<f64> = self.medians.iter().map(|median| f64::from(*median)).collect();
+    fn trend(&self, medians: &[f32]) -> Option<Trend> {
+        let days: Vec<f64> = medians.iter().map(|median| f64::from(*median)).collect();
         let stride = if days.len() >= BY_WEEKDAY { 7 } else { 1 };
         let seen = days.iter().filter(|day| day.is_finite()).count();
         if seen < FEWEST_DAYS {
@@ -135,4 +149,29 @@ fn median(values: &mut [f64]) -> Option<f64> {
     }
     let middle = values.len() / 2;
     Some(*values.select_nth_unstable_by(middle, f64::total_cmp).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Noise from -1 to 1 that depends on nothing else.
+    fn noise(day: i64) -> f64 {
+        ((day.wrapping_mul(2_654_435_761) >> 7).rem_euclid(1_000)) as f64 / 500.0 - 1.0
+    }
+
+    fn told(level: impl Fn(i64) -> f64, days: i64) -> Vec<(i64, Trend)> {
+        let mut held = Days::default();
+        (0..days).filter_map(|day| Some((day, held.push(day, level(day), 1e-4)?))).collect()
+    }
+
+    #[test]
+    fn a_drift_after_a_long_calm_is_told_within_two_weeks_and_a_calm_never() {
+        let drift = told(|day| 100.0 + noise(day) + (day - 28).max(0) as f64, 56);
+        let (day, trend) = drift.first().copied().expect("told");
+        assert!((35..=44).contains(&day) && trend.after > trend.before && trend.first_day >= 20, "{day} {trend:?}");
+        assert!(told(|day| 100.0 + noise(day), 400).is_empty());
+        let weekly = |day: i64| 100.0 + noise(day) + if day.rem_euclid(7) >= 5 { -30.0 } else { 0.0 };
+        assert!(told(weekly, 400).is_empty(), "weekends are no drift");
+    }
 }

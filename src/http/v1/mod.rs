@@ -15,6 +15,7 @@ mod explain;
 mod forecast;
 mod forecast_records;
 mod incidents;
+mod isolate;
 mod models;
 mod outbox;
 mod peers;
@@ -39,6 +40,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .merge(enrich::router())
         .merge(alerts::router())
         .merge(incidents::router())
+        .merge(isolate::router())
         .merge(verdicts::router())
         .merge(events::router())
         .merge(detectors::router())
