@@ -8,6 +8,10 @@
 //! sets only: enums here, names in the configuration, route patterns. Names of series, alerts or tenants never become
 //! label values, because whoever sends them could fill the memory of everything that reads `/metrics`.
 
+mod forecasts;
+
+pub use forecasts::{batch_ended, forecast_accuracy, forecast_coverage, forecast_made};
+
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -355,35 +359,6 @@ pub fn alerted(state: &'static str) {
 /// Sets how many alerts fire now.
 pub fn firing(count: usize) {
     gauge!(ALERTS_FIRING).set(count as f64);
-}
-
-/// Counts a batch of forecasts that ended.
-pub fn batch_ended(outcome: Outcome) {
-    counter!(FORECAST_RUNS, "outcome" => outcome.as_str()).increment(1);
-}
-
-/// Counts forecasts; `model` is from a closed set.
-pub fn forecast_made(model: &'static str) {
-    counter!(FORECASTS, "model" => model).increment(1);
-}
-
-/// Tells how far the forecasts of a model were off, a lead ahead, and against repeating the last season.
-pub fn forecast_accuracy(forecast: &str, model: &str, lead: &str, mase: Option<f64>, against_naive: Option<f64>) {
-    let labels = [("forecast", forecast.to_owned()), ("model", model.to_owned()), ("lead", lead.to_owned())];
-    if let Some(mase) = mase {
-        gauge!(FORECAST_MASE, &labels).set(mase);
-    }
-    if let Some(ratio) = against_naive {
-        gauge!(FORECAST_AGAINST_NAIVE, &labels).set(ratio);
-    }
-}
-
-/// Tells the share of values inside the intervals of a level, in percent in the label.
-pub fn forecast_coverage(forecast: &str, model: &str, lead: &str, level: f64, coverage: f64) {
-    let level = format!("{}", (level * 1e8).round() / 1e6);
-    let labels =
-        [("forecast", forecast.to_owned()), ("model", model.to_owned()), ("lead", lead.to_owned()), ("level", level)];
-    gauge!(FORECAST_COVERAGE, &labels).set(coverage);
 }
 
 /// Counts a series that was left out; `reason` is from a closed set.

@@ -19,6 +19,8 @@ const CLEARLY_POSITIVE: f64 = 5.0;
 /// … and the factor is at most this, or one over it; otherwise it is an offset.
 const LARGEST_FACTOR: f64 = 20.0;
 const LARGEST_GAIN: f64 = 1e6;
+/// Points after a new level was found in which it is not sure yet.
+const UNSURE: u32 = 60;
 
 /// Pairs of value and expectation since a change, until there are enough.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -75,7 +77,15 @@ impl Core {
         }
         if let Some(done) = self.gathering.take().filter(|_| enough) {
             self.frame.rebase = done.level(self.frame.rebase, scale);
+            self.unsure = UNSURE;
         }
+    }
+
+    /// Whether a new level was found so lately that it is not sure yet; counts the point.
+    pub(super) const fn is_unsure(&mut self) -> bool {
+        let unsure = self.unsure > 0;
+        self.unsure = self.unsure.saturating_sub(1);
+        unsure
     }
 }
 

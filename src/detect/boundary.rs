@@ -7,6 +7,8 @@ use super::types::LARGEST_P_STAR;
 /// Smallest and largest factor of a boundary.
 const LEAST: f64 = 1e-6;
 const MOST: f64 = 1e6;
+/// Factor of the boundary while a new level is not sure.
+const CAUTION: f64 = 0.1;
 
 /// Factors of the budget's `p*`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -15,7 +17,7 @@ pub(super) struct Boundary {
     /// Lasting: business weight, share of the budget, tuning.
     #[serde(with = "super::exact::one")]
     factor: f64,
-    /// Of the point at hand: vigilance after a change.
+    /// Of the point at hand: vigilance after a change, caution after a new level.
     #[serde(skip, default = "ordinary")]
     vigilance: f64,
 }
@@ -46,6 +48,11 @@ impl Boundary {
     /// The factor of the next point, at least 1.
     pub(super) const fn set_vigilance(&mut self, vigilance: f64) {
         self.vigilance = if vigilance >= 1.0 { vigilance.min(MOST) } else { 1.0 };
+    }
+
+    /// The next point must be ten times as rare: what it is compared with is not sure.
+    pub(super) const fn be_cautious(&mut self) {
+        self.vigilance = CAUTION;
     }
 
     pub(super) const fn factor(self) -> f64 {

@@ -18,6 +18,9 @@ impl FullDetector {
         let impossible = self.settings.gates.is_impossible(value);
         let now = now.with(&self.settings.gates, at);
         self.boundary.set_vigilance(now.vigilance);
+        if self.core.is_unsure() {
+            self.boundary.be_cautious();
+        }
         let value = if impossible { f64::NAN } else { value };
         let imputed = imputed || value.is_nan();
         let gathering = self.core.is_gathering();

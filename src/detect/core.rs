@@ -77,6 +77,9 @@ pub(super) struct Core {
     /// After an announced change, until its level is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) gathering: Option<Gathering>,
+    /// Points for which a level that was found anew is not sure yet.
+    #[serde(default)]
+    pub(super) unsure: u32,
     /// Expected value and residual scale of the last point, in the units of the input.
     #[serde(skip)]
     pub(super) outlook: (f64, f64),
@@ -122,6 +125,7 @@ impl Core {
         Self {
             frame: Frame::default(),
             gathering: None,
+            unsure: 0,
             outlook: (0.0, 1.0),
             gap: Gap::default(),
             recent: Recent::new(held),

@@ -33,8 +33,6 @@ mod predict;
 #[cfg(test)]
 mod properties;
 pub mod prophet;
-mod request;
-mod sample_paths;
 mod scale;
 mod seasonal_median;
 mod seasonality;
@@ -44,11 +42,11 @@ mod theta;
 mod types;
 
 pub use backtest::{BacktestReport, LevelReport, Origin, backtest, from_origins};
-pub use events::{Effect, Event, Span};
 pub use live::{LiveScore, Made, judge};
 pub use predict::{forecast, forecast_with};
-pub use request::Request;
-pub use sample_paths::SamplePaths;
 pub use seasonality::{Season, candidates, detect};
 pub use settings::{Settings, SettingsError};
-pub use types::{Band, Because, Forecast, ForecastError, Model, ModelChoice, Share, UnknownModel};
+pub use types::{
+    Band, Because, Effect, Event, Forecast, ForecastError, Model, ModelChoice, Request, SamplePaths, Share, Span,
+    UnknownModel,
+};

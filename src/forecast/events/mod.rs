@@ -13,55 +13,18 @@ use rand::SeedableRng;
 use rand::distr::Distribution;
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use serde::{Deserialize, Serialize};
 
 use crate::series::Series;
 
 use super::normal::quantile as normal_quantile;
 use super::prophet::{self, Cycle, Input, Trend};
 use super::stats::{deviation, is_positive, mean, median, robust_deviation};
-use super::{Because, Forecast, ForecastError, SamplePaths};
+use super::{Because, Effect, Event, Forecast, ForecastError, SamplePaths, Span};
 
 /// Deviation of the logarithm of an effect before anything is seen: factors of 0.6 to 1.6 are ordinary.
 const PRIOR_LOG: f64 = 0.5;
 /// How much occurrences of one event differ before two were seen, as a share of the effect.
 const PRIOR_DIFFERENCE: f64 = 0.25;
-
-/// Something that happens in known intervals.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Event {
-    /// Its name.
-    pub name: String,
-    /// When it happened and will happen.
-    pub spans: Vec<Span>,
-    /// What it does.
-    #[serde(default)]
-    pub effect: Effect,
-}
-
-/// An interval of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Span {
-    /// First moment.
-    pub start: Timestamp,
-    /// First moment after it.
-    pub end: Timestamp,
-}
-
-/// What an event does to the values while it lasts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// What it did before.
-    #[default]
-    Learned,
-    /// Multiplies: 1.4 for "+40 %". At least 0.
-    Times(f64),
-    /// Adds, in the unit of the series.
-    Plus(f64),
-}
 
 /// An effect and its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]

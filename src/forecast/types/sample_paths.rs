@@ -19,7 +19,7 @@ impl SamplePaths {
     }
 
     /// The same paths with every value replaced.
-    pub(super) fn map(mut self, replace: impl Fn(f64) -> f64) -> Self {
+    pub(in crate::forecast) fn map(mut self, replace: impl Fn(f64) -> f64) -> Self {
         for value in &mut self.values {
             *value = replace(*value);
         }

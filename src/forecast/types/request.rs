@@ -1,8 +1,7 @@
 //! What is wanted of a forecast.
 
-use super::ModelChoice;
-use super::events::Event;
-use super::prophet::Regressor;
+use super::super::prophet::Regressor;
+use super::{Event, ModelChoice};
 
 /// What is wanted of a forecast.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,17 @@
 //! Value types of forecasting.
 
+mod event;
+mod request;
+mod sample_paths;
+
+pub use event::{Effect, Event, Span};
+pub use request::Request;
+pub use sample_paths::SamplePaths;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::series::{Step, Unit};
-
-use super::SamplePaths;
 
 /// The model that made a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
