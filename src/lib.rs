@@ -16,7 +16,7 @@
 //! | `engine/` | The use cases, the schedule, the CPU pool, the clock. | `series`, `learn`, `forecast`, `detect`, `capacity`, `severity`, `alert`, `incident`, `source`, `sink`, `store`, `telemetry` |
 //! | `http/` | Routes, bodies, error to status, the web pages. | `series`, `engine`, `telemetry`; value types of `detect`, `forecast`, `capacity`, `severity`, `alert`, `incident` |
 //! | `config/` | One validated, immutable settings value. | `series`; value types of `detect`, `forecast`, `capacity`, `severity`, `alert`, `incident`; settings of `forecast`, `detect`, `capacity`, `severity`, `alert`, `incident`, `source`, `sink`, `store`, `engine`, `http`, `telemetry` |
-//! | `telemetry.rs` | Logging and the service's own metrics. | nothing |
+//! | `telemetry/` | Logging and the service's own metrics. | nothing |
 //! | `cli/` | The command line and, with `main.rs`, the place where everything is put together. | everything |
 //!
 //! *Value types* of a module are the names that its `mod.rs` re-exports from its `types` file; *settings* are names that

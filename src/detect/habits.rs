@@ -219,7 +219,7 @@ mod tests {
     /// 1 to 9 in about a twentieth of the points, 0 in the others; no run of them.
     fn sparse(i: u32) -> f64 {
         let draw = i.wrapping_mul(2_654_435_761) >> 8;
-        if draw % 20 == 0 { f64::from(1 + draw / 20 % 9) } else { 0.0 }
+        if draw.is_multiple_of(20) { f64::from(1 + draw / 20 % 9) } else { 0.0 }
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         (0..8).for_each(|_| habits.learn(3.0));
         assert!(habits.judge(3.0).floor < 1e-3, "{:?}", habits.judge(3.0));
         let mut often =
-            after((0..5_000_u32).map(|i| f64::from(u8::from((i.wrapping_mul(2_654_435_761) >> 8) % 3 == 0))));
+            after((0..5_000_u32).map(|i| f64::from(u8::from((i.wrapping_mul(2_654_435_761) >> 8).is_multiple_of(3)))));
         assert!(often.judge(0.0).floor > 0.01);
         (0..60).for_each(|_| often.learn(0.0));
         assert!(often.judge(0.0).floor < 4e-3, "{:?}", often.judge(0.0));

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use serde::Deserialize;
 
-use crate::detect::{ForestError, Gain, IsolationForest, IsolationForestParams, Split};
+use crate::detect::{ForestError, Gain, IsolationForest, IsolationForestParams, ParamsError, Split};
 
 /// Features of an oblique cut: more are no better on labelled machines (see the forest's docs), and slower.
 const EXTENDED: usize = 2;
@@ -35,6 +35,19 @@ impl Cuts {
             Self::Extended => Split::Extended { features: EXTENDED },
         }
     }
+}
+
+/// A forest of `trees` trees of `sample_size` rows each.
+///
+/// # Errors
+/// [`ParamsError`] with the option that is out of range, and what is allowed.
+pub fn isolation_params(
+    trees: usize,
+    sample_size: usize,
+    cuts: Cuts,
+    seed: u64,
+) -> Result<IsolationForestParams, ParamsError> {
+    IsolationForestParams::try_new(trees, sample_size, cuts.split(), seed)
 }
 
 /// Scores of a table.

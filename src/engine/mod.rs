@@ -57,7 +57,7 @@ pub use chart::ChartPoint;
 pub use enrich::Enriched;
 pub use error::{EngineError, ErrorCode};
 pub use explained::{Explanation, MetricExplained, Said, Told, explain_metric, explain_prepared};
-pub use isolate::{Cuts, Isolated, isolate};
+pub use isolate::{Cuts, Isolated, isolate, isolation_params};
 pub use judge::facts_of;
 pub use overview::{
     Advice, AlertList, Configured, DeliveryStatus, FanLines, ForecastCurve, OpenIncident, Overview, Resource,

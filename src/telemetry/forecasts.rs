@@ -2,7 +2,18 @@
 
 use metrics::{counter, gauge};
 
-use super::{FORECAST_AGAINST_NAIVE, FORECAST_COVERAGE, FORECAST_MASE, FORECAST_RUNS, FORECASTS, Outcome};
+use super::Outcome;
+
+/// Forecast batches that ended.
+pub const FORECAST_RUNS: &str = "tidewatch_forecast_runs_total";
+/// Forecasts made.
+pub const FORECASTS: &str = "tidewatch_forecasts_total";
+/// How far forecasts were off once the truth was known.
+pub const FORECAST_MASE: &str = "tidewatch_forecast_mase";
+/// The same against repeating the last season.
+pub const FORECAST_AGAINST_NAIVE: &str = "tidewatch_forecast_error_ratio";
+/// Share of values inside intervals.
+pub const FORECAST_COVERAGE: &str = "tidewatch_forecast_interval_coverage";
 
 /// Counts a batch of forecasts that ended.
 pub fn batch_ended(outcome: Outcome) {

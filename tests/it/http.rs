@@ -1017,6 +1017,24 @@ fn point(at: Timestamp) -> PointScore {
     }
 }
 
+/// What a forecast of an hour ago was worth.
+fn score() -> ForecastScore {
+    ForecastScore {
+        forecast_id: "traffic-0-a".to_owned(),
+        lead_ms: 3_600_000,
+        detector: "traffic".to_owned(),
+        series: "requests".to_owned(),
+        model: "mstl_ets".to_owned(),
+        made_at: tidewatch::engine::clock::now(),
+        steps: 12,
+        absolute: 6.0,
+        naive: 12.0,
+        scale: Some(2.0),
+        pinball: 1.5,
+        covered: vec![(0.8, 9), (0.95, 12)],
+    }
+}
+
 async fn remember(store: &Store) {
     let minutes = SignedDuration::from_mins;
     let mut over = alert("Errors", "api", noon() - minutes(90));
@@ -1063,21 +1081,7 @@ async fn remember(store: &Store) {
         patch: None,
     };
     store.put_recommendations("disk", &[advice], noon()).await.expect("keeps");
-    let score = ForecastScore {
-        forecast_id: "traffic-0-a".to_owned(),
-        lead_ms: 3_600_000,
-        detector: "traffic".to_owned(),
-        series: "requests".to_owned(),
-        model: "mstl_ets".to_owned(),
-        made_at: jiff::Timestamp::now(),
-        steps: 12,
-        absolute: 6.0,
-        naive: 12.0,
-        scale: Some(2.0),
-        pinball: 1.5,
-        covered: vec![(0.8, 9), (0.95, 12)],
-    };
-    store.put_forecast_scores(&[score]).await.expect("keeps");
+    store.put_forecast_scores(&[score()]).await.expect("keeps");
     let model = NewModel {
         name: "detector.api-latency",
         kind: "detector",

@@ -11,8 +11,7 @@ use super::super::error::ApiError;
 use super::super::extract::Body;
 use super::super::openapi::BodyFailures;
 use super::answer;
-use crate::detect::IsolationForestParams;
-use crate::engine::{Cuts, compute, isolate as isolate_table};
+use crate::engine::{Cuts, compute, isolate as isolate_table, isolation_params};
 
 /// Most numbers of one table.
 const MAX_NUMBERS: usize = 4_000_000;
@@ -67,7 +66,7 @@ struct IsolateResponse {
     responses((status = 200, description = "Scores in the order of the rows.", body = IsolateResponse), BodyFailures))]
 async fn isolate(Body(request): Body<IsolateRequest>) -> Result<Response, ApiError> {
     let (trees, size) = (request.trees.unwrap_or(100), request.sample_size.unwrap_or(256));
-    let params = IsolationForestParams::try_new(trees, size, request.split.split(), request.seed.unwrap_or(42));
+    let params = isolation_params(trees, size, request.split, request.seed.unwrap_or(42));
     let params = params.map_err(|error| ApiError::unprocessable(error.to_string(), None))?;
     check(&request)?;
     let IsolateRequest { columns, rows, top_feature, .. } = request;

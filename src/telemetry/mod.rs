@@ -10,7 +10,7 @@
 
 mod forecasts;
 
-pub use forecasts::{batch_ended, forecast_accuracy, forecast_coverage, forecast_made};
+pub use forecasts::*;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -141,16 +141,6 @@ pub const DEAD_LETTERS: &str = "tidewatch_dead_letters";
 pub const SOURCE_DURATION: &str = "tidewatch_source_request_duration_seconds";
 /// Failed requests to sources.
 pub const SOURCE_ERRORS: &str = "tidewatch_source_errors_total";
-/// Forecast batches that ended.
-pub const FORECAST_RUNS: &str = "tidewatch_forecast_runs_total";
-/// Forecasts made.
-pub const FORECASTS: &str = "tidewatch_forecasts_total";
-/// How far forecasts were off once the truth was known.
-pub const FORECAST_MASE: &str = "tidewatch_forecast_mase";
-/// The same against repeating the last season.
-pub const FORECAST_AGAINST_NAIVE: &str = "tidewatch_forecast_error_ratio";
-/// Share of values inside intervals.
-pub const FORECAST_COVERAGE: &str = "tidewatch_forecast_interval_coverage";
 /// Model files loaded or refused.
 pub const MODEL_LOADS: &str = "tidewatch_model_loads_total";
 /// HTTP requests answered.
