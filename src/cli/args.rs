@@ -44,8 +44,8 @@ Examples:
   tidewatch forecast sales.parquet --horizon 13 --levels 50,90 -o next-quarter.csv
   tidewatch forecast traffic.csv --horizon 7d --events campaigns.json
 
-Events: a list of objects. What an event did in past spans is kept out of the ordinary course; in spans
-to come its effect is put on top: what it did before, or what is declared (1.4 is +40 %).
+Events: a list of objects. What an event did in past spans is kept out of the ordinary course;
+in spans to come its effect is put on top: what it did before, or what is declared (1.4 is +40 %).
   [{\"name\": \"sale\", \"effect\": {\"times\": 1.4},
     \"spans\": [{\"start\": \"2026-11-28T00:00:00Z\", \"end\": \"2026-11-29T00:00:00Z\"}]}]";
 
