@@ -58,7 +58,7 @@ fn events(path: &Path) -> anyhow::Result<Vec<Event>> {
 }
 
 /// Percent to shares, ascending, each once.
-fn shares(percent: &[f64]) -> Vec<f64> {
+pub(super) fn shares(percent: &[f64]) -> Vec<f64> {
     let mut levels: Vec<f64> = percent.iter().map(|level| level / 100.0).collect();
     levels.sort_by(f64::total_cmp);
     levels.dedup_by(|a, b| (*a - *b).abs() < 1e-12);
@@ -101,6 +101,12 @@ fn forecast_group(group: &SampleGroup, args: &ForecastArgs, wanted: &Request) ->
 }
 
 fn request(series: &Series, args: &ForecastArgs, wanted: &Request) -> Result<Request, BadInput> {
+    let seasons = args.seasons.as_ref().map(|seasons| season_steps(seasons, series)).transpose()?;
+    Ok(Request { seasons, horizon_steps: args.horizon.steps(series.step()), ..wanted.clone() })
+}
+
+/// Seasons in steps of `series`.
+pub(super) fn season_steps(seasons: &[series::HumanDuration], series: &Series) -> Result<Vec<usize>, BadInput> {
     let steps = |season: &series::HumanDuration| match series.step().per_secs(season.as_secs_f64()) {
         steps @ 2.. => Ok(steps),
         _ => Err(BadInput(format!(
@@ -109,8 +115,7 @@ fn request(series: &Series, args: &ForecastArgs, wanted: &Request) -> Result<Req
             series.step()
         ))),
     };
-    let seasons = args.seasons.as_ref().map(|seasons| seasons.iter().map(steps).collect()).transpose()?;
-    Ok(Request { seasons, horizon_steps: args.horizon.steps(series.step()), ..wanted.clone() })
+    seasons.iter().map(steps).collect()
 }
 
 /// A fallback is never silent: which series did not get the model that was asked for, and why.

@@ -101,11 +101,9 @@ impl State {
 mod tests {
     use serde_json::Value;
 
-    use super::*;
+    use crate::forecast::reference::numbers;
 
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
-    }
+    use super::*;
 
     #[test]
     fn agrees_with_statsforecast() {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Band;
-use super::accuracy::naive_scale;
+use super::accuracy::{naive_scale, pinball};
 use crate::series::{Series, Step};
 
 /// A forecast that was made earlier.
@@ -81,10 +81,7 @@ pub fn judge(made: &Made<'_>, (from, to): (usize, usize), series: &Series) -> Op
 
 /// Mean pinball loss of the ends of the intervals as quantiles.
 fn pinball_of(bands: &[Band], index: usize, actual: f64) -> f64 {
-    let loss = |value: f64, at: f64| {
-        let over = actual - value;
-        if over >= 0.0 { at * over } else { (at - 1.0) * over }
-    };
+    let loss = |value: f64, at: f64| pinball(&[actual], &[value], at);
     let of_band = |band: &Band| {
         let (lower, upper) = (band.lower.get(index)?, band.upper.get(index)?);
         let tail = (1.0 - band.level) / 2.0;

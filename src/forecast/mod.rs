@@ -33,6 +33,8 @@ mod predict;
 #[cfg(test)]
 mod properties;
 pub mod prophet;
+#[cfg(test)]
+mod reference;
 mod scale;
 mod seasonal_median;
 mod seasonality;

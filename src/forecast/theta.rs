@@ -297,12 +297,10 @@ fn form_of(y: &[f64], season: usize) -> Form {
 mod tests {
     use serde_json::Value;
 
+    use crate::forecast::reference::numbers;
+
     use super::*;
     use crate::forecast::accuracy::{mae, naive_scale};
-
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
-    }
 
     #[test]
     fn agrees_with_statsforecast() {

@@ -15,16 +15,7 @@ import utilsforecast
 from statsforecast.models import MSTL, AutoETS, SeasonalNaive
 from utilsforecast import losses
 
-
-def noise(count, seed):
-    state, out = seed, []
-    for _ in range(count):
-        total = 0.0
-        for _ in range(4):
-            state = (1103515245 * state + 12345) % 2**31
-            total += state / 2**31 - 0.5
-        out.append(total)
-    return np.array(out)
+from signals import noise
 
 
 def wave(t, period, phase=0.0):

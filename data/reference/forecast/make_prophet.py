@@ -15,19 +15,10 @@ import pandas as pd
 import prophet
 from prophet import Prophet
 
+from signals import noise
+
 logging.getLogger("cmdstanpy").setLevel(logging.ERROR)
 logging.getLogger("prophet").setLevel(logging.ERROR)
-
-
-def noise(count, seed):
-    state, out = seed, []
-    for _ in range(count):
-        total = 0.0
-        for _ in range(4):
-            state = (1103515245 * state + 12345) % 2**31
-            total += state / 2**31 - 0.5
-        out.append(total)
-    return np.array(out)
 
 
 def wave(t, period, phase=0.0):

@@ -83,14 +83,6 @@ impl BacktestArgs {
             quiet: self.quiet,
         }
     }
-
-    /// The levels as shares, ascending, each once.
-    pub(super) fn shares(&self) -> Vec<f64> {
-        let mut levels: Vec<f64> = self.levels.iter().map(|level| level / 100.0).collect();
-        levels.sort_by(f64::total_cmp);
-        levels.dedup_by(|a, b| (*a - *b).abs() < 1e-12);
-        levels
-    }
 }
 
 fn origins(text: &str) -> Result<usize, String> {

@@ -90,6 +90,14 @@ impl Backtest {
         self.series.iter().filter(|one| one.origins > 0 && one.results.iter().all(|result| result.mase.is_some()))
     }
 
+    /// All series, the highest MASE of the first model first; those without one last.
+    pub(super) fn worst_first(&self) -> Vec<&SeriesResult> {
+        let error = |one: &SeriesResult| one.results.first().and_then(|first| first.mase).unwrap_or(f64::NEG_INFINITY);
+        let mut ordered: Vec<&SeriesResult> = self.series.iter().collect();
+        ordered.sort_by(|a, b| error(b).total_cmp(&error(a)).then_with(|| a.name.cmp(&b.name)));
+        ordered
+    }
+
     /// Means of model `place` over the series compared, each series counting the same.
     pub(super) fn overall(&self, place: usize) -> Measured {
         let all: Vec<&Measured> = self.compared().filter_map(|one| one.results.get(place)).collect();

@@ -16,12 +16,13 @@ use super::args::InputArgs;
 use super::evaluate::Format;
 use super::exit::{BadInput, Outcome};
 use super::files::each;
+use super::forecast::{season_steps, shares};
 use super::inputs::{self, Job, nothing_usable, read};
 use super::output::{self, Form, to_stdout};
 use super::progress::{Progress, note};
 use crate::engine::EngineError;
 use crate::forecast::{BacktestReport, ModelChoice, Origin, Request, Settings, from_origins};
-use crate::series::{self, HumanDuration, Series, SeriesError};
+use crate::series::{self, Series, SeriesError};
 use crate::source::file::{self, SampleGroup};
 
 pub(super) fn run(args: &BacktestArgs) -> anyhow::Result<Outcome> {
@@ -35,7 +36,7 @@ pub(super) fn run(args: &BacktestArgs) -> anyhow::Result<Outcome> {
     let measured = each(&jobs, "forecasting from earlier points", &input, |job, progress| {
         of_file(job, args, &input, &models, progress)
     })?;
-    let backtest = Backtest { models, levels: args.shares(), series: measured.into_iter().flatten().collect() };
+    let backtest = Backtest { models, levels: shares(&args.levels), series: measured.into_iter().flatten().collect() };
     match args.format {
         Format::Table => to_stdout(|out| out.write_all(table::text(&backtest).as_bytes()))?,
         Format::Json => to_stdout(|out| out.write_all(machine::json(&backtest).as_bytes()))?,
@@ -129,8 +130,12 @@ fn of_series(series: &Series, args: &BacktestArgs, models: &[ModelChoice]) -> an
     let seasons = args.seasons.as_ref().map(|seasons| season_steps(seasons, series)).transpose()?;
     let mut made = Vec::new();
     for model in models {
-        let request =
-            Request { levels: args.shares(), model: *model, seasons: seasons.clone(), ..Request::new(horizon_steps) };
+        let request = Request {
+            levels: shares(&args.levels),
+            model: *model,
+            seasons: seasons.clone(),
+            ..Request::new(horizon_steps)
+        };
         made.push(from_origins(series, &request, args.origins, &Settings::default()).map_err(EngineError::from)?);
     }
     let season = shared_season(&made);
@@ -155,16 +160,4 @@ fn of_series(series: &Series, args: &BacktestArgs, models: &[ModelChoice]) -> an
 /// The shortest season that any model used: the errors of all are scaled by it, so that they compare. 1 without one.
 fn shared_season(made: &[Vec<Origin>]) -> usize {
     made.iter().flatten().filter_map(|origin| origin.forecast.seasons.first().copied()).min().unwrap_or(1)
-}
-
-fn season_steps(seasons: &[HumanDuration], series: &Series) -> Result<Vec<usize>, BadInput> {
-    let steps = |season: &HumanDuration| match series.step().per_secs(season.as_secs_f64()) {
-        steps @ 2.. => Ok(steps),
-        _ => Err(BadInput(format!(
-            "season {season} is too short for `{}`: it must be at least two steps, each {}",
-            series.name(),
-            series.step()
-        ))),
-    };
-    seasons.iter().map(steps).collect()
 }

@@ -30,7 +30,7 @@ pub(super) fn page(backtest: &Backtest) -> String {
             li { svg.chart.key viewBox="0 0 28 10" aria-hidden="true" { path.score d="M1 5H27" {} } " forecast" }
             li { svg.chart.key viewBox="0 0 28 10" aria-hidden="true" { path.band d="M1 0H27V10H1Z" {} } " intervals" }
         }
-        @for one in worst_first(backtest).into_iter().take(DRAWN) { (charts(backtest, one)) }
+        @for one in backtest.worst_first().into_iter().filter(|one| one.shown.is_some()).take(DRAWN) { (charts(backtest, one)) }
         h2 { "Series" }
         details open[backtest.series.len() <= 20] {
             summary { "Figures of each series and model" }
@@ -46,13 +46,6 @@ fn better(column: &str) -> Option<Better> {
         "MASE" | "median" | "sMAPE %" | "MSIS" => Some(Better::Lower),
         _ => None,
     }
-}
-
-fn worst_first(backtest: &Backtest) -> Vec<&SeriesResult> {
-    let mut ordered: Vec<&SeriesResult> = backtest.series.iter().filter(|one| one.shown.is_some()).collect();
-    let error = |one: &SeriesResult| one.results.first().and_then(|first| first.mase).unwrap_or(f64::NEG_INFINITY);
-    ordered.sort_by(|a, b| error(b).total_cmp(&error(a)).then_with(|| a.name.cmp(&b.name)));
-    ordered
 }
 
 fn charts(backtest: &Backtest, one: &SeriesResult) -> Markup {

@@ -1,7 +1,7 @@
 //! The result for people, as aligned tables.
 
 use super::super::columns::aligned;
-use super::figures::{Backtest, Measured, SeriesResult};
+use super::figures::{Backtest, Measured};
 
 /// Series that are listed one by one, the worst first.
 const LISTED: usize = 20;
@@ -64,10 +64,7 @@ pub(super) fn overall(backtest: &Backtest) -> Vec<Vec<String>> {
 pub(super) fn series(backtest: &Backtest, most: usize) -> Vec<Vec<String>> {
     let mut header = vec!["series".to_owned(), "model".to_owned(), "used".to_owned(), "MASE".to_owned()];
     header.extend(shared_header(&backtest.levels));
-    let mut ordered: Vec<&SeriesResult> = backtest.series.iter().collect();
-    let error = |one: &SeriesResult| one.results.first().and_then(|first| first.mase).unwrap_or(f64::NEG_INFINITY);
-    ordered.sort_by(|a, b| error(b).total_cmp(&error(a)).then_with(|| a.name.cmp(&b.name)));
-    let rows = ordered.into_iter().take(most).flat_map(|one| {
+    let rows = backtest.worst_first().into_iter().take(most).flat_map(|one| {
         one.results.iter().zip(&backtest.models).map(move |(result, model)| {
             let mut row = vec![
                 one_line(&one.name),

@@ -5,6 +5,8 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde_json::Value;
 
+use crate::forecast::reference::numbers;
+
 use super::*;
 
 fn series(points: usize, seasons: &[usize], seed: u64) -> Vec<f64> {
@@ -65,10 +67,6 @@ fn several_seasons_agree_with_stlrs() {
     // so long that the slope of the shorter windows is given up at the edges, as Cleveland et al. do
     agrees_with_stlrs(8_640, &[288, 2_016]);
     agrees_with_stlrs(8_064, &[12, 24]);
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(|number| number.as_f64().expect("a number")).collect()
 }
 
 /// The reference's script says what is in it.

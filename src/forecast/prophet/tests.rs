@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use super::*;
+use crate::forecast::reference::numbers;
 
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
-}
+use super::*;
 
 fn reference() -> Vec<Value> {
     let text = include_str!("../../../data/reference/forecast/prophet.json");
